@@ -12,8 +12,8 @@ data), the object id. FIELD is one of
     directory attributes created accessed written security short_name links data streams reparse object_id
 
 A pattern, as `fnmatch` knows it, restricts the exception to paths: `--ignore short_name:/Users/*`.
-`--ntfs-3g` ignores the few things that `wimlib-imagex apply` and `capture` cannot carry over an NTFS
-volume; testdata/README.md lists them.
+What `wimlib-imagex apply` and `capture` themselves do not carry over an NTFS volume is listed in
+testdata/README.md.
 
 Usual use, to judge a volume that another program wrote:
 

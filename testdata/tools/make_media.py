@@ -8,6 +8,7 @@
 What lies where in the trees, and why, is told in testdata/README.md.
 """
 import hashlib
+import os
 import struct
 import sys
 
@@ -355,8 +356,13 @@ def identifier(name):
 def stamp(name, path):
     """Replaces the random GUID that wimlib gave the file: the same input is to give the same bytes."""
     with open(path, "r+b") as f:
+        pipable = f.read(8) == b"WLPWM\0\0\0"
         f.seek(0x18)
         f.write(identifier(name))
+        if pipable:
+            # These have a second header at the end.
+            f.seek(0x18 - wim_writer.HEADER_SIZE, os.SEEK_END)
+            f.write(identifier(name))
 
 
 def write(kind, path):

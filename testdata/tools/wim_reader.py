@@ -41,6 +41,10 @@ class Wim:
             header = f.read(208)
             if header[:8] not in (b"MSWIM\0\0\0", b"WLPWM\0\0\0"):
                 raise WimError("%s: no WIM header" % path)
+            if header.startswith(b"WLPWM"):
+                # A pipable file ends with the header that knows where things lie.
+                f.seek(-208, os.SEEK_END)
+                header = f.read(208)
             table = resource(header, 0x30)
             if table["flags"] & COMPRESSED_FLAG:
                 raise WimError("%s: compressed blob table" % path)

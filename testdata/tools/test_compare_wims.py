@@ -1,0 +1,95 @@
+"""Shows that compare_wims.py sees a change of every field: `python3 -m unittest` in this folder."""
+import os
+import tempfile
+import unittest
+
+import compare_wims
+import descriptors
+import wim_writer
+from wim_reader import Wim, WimError
+from wim_writer import ARCHIVE, HIDDEN, Node, Tree
+
+
+def node(data=None):
+    return Node(data=data, attributes=0 if data is None else ARCHIVE, times=(10, 20, 30),
+                security=descriptors.LIBRARY["inherited file"])
+
+
+def sample():
+    tree = Tree(node(), lambda path: node())
+    tree.root.links = 1
+    tree.add("/d/a", node(b"alpha"))
+    tree.add("/d/linked", tree.get("/d/a"))
+    tree.add("/d/plain", node(b"plain"))
+    tree.add("/d/link", node(b"")).reparse = (0xA000000C, 0, b"reparse data")
+    tree.add("/d/streams", node(b"s")).streams = [("one", b"1")]
+    tree.add("/\ud800", node(b"lone"))
+    return tree
+
+
+def files(tree):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "x.wim")
+        wim_writer.write(path, [(tree, "")], bytes(16))
+        return Wim(path).files(1)
+
+
+CHANGES = {
+    "attributes": ("/d/plain", lambda t: setattr(t.get("/d/plain"), "attributes", HIDDEN)),
+    "created": ("/d/plain", lambda t: setattr(t.get("/d/plain"), "times", (11, 20, 30))),
+    "accessed": ("/d/plain", lambda t: setattr(t.get("/d/plain"), "times", (10, 21, 30))),
+    "written": ("/d", lambda t: setattr(t.get("/d"), "times", (10, 20, 31))),
+    "security": ("/", lambda t: setattr(t.root, "security", descriptors.LIBRARY["private"])),
+    "short_name": ("/d/plain", lambda t: t.short_name("/d/plain", "PLAIN~1")),
+    "data": ("/d/plain", lambda t: setattr(t.get("/d/plain"), "data", b"plaim")),
+    "streams": ("/d/streams", lambda t: setattr(t.get("/d/streams"), "streams", [("one", b"2")])),
+    "reparse": ("/d/link", lambda t: setattr(t.get("/d/link"), "reparse", (0xA000000C, 0, b"reparse date"))),
+    "object_id": ("/d/plain", lambda t: setattr(t.get("/d/plain"), "object_id", bytes(range(64)))),
+}
+
+
+class CompareTest(unittest.TestCase):
+    def differences(self, a, b, ignore=()):
+        return list(compare_wims.differences(files(a), files(b), compare_wims.Exceptions(ignore)))
+
+    def test_equal_trees_have_no_difference(self):
+        self.assertEqual(self.differences(sample(), sample()), [])
+
+    def test_each_field_is_seen_and_can_be_ignored(self):
+        for field, (path, change) in CHANGES.items():
+            with self.subTest(field):
+                other = sample()
+                change(other)
+                found = self.differences(sample(), other)
+                self.assertEqual([(p, what.split(":")[0]) for p, what in found], [(path, field)])
+                self.assertEqual(self.differences(sample(), other, [field + ":" + path]), [])
+
+    def test_copies_are_not_links(self):
+        other = sample()
+        entries = other.get("/d").entries
+        entries["a"].links = 1
+        entries["linked"] = node(b"alpha")
+        found = self.differences(sample(), other)
+        self.assertEqual([(p, what.split(":")[0]) for p, what in found], [("/d/a", "links"), ("/d/linked", "links")])
+
+    def test_names_on_one_side_only(self):
+        other = sample()
+        del other.get("/d").entries["plain"]
+        other.add("/new", node())
+        self.assertEqual(self.differences(sample(), other),
+                         [("/d/plain", "only in the first"), ("/new", "only in the second")])
+
+    def test_a_directory_is_not_a_file(self):
+        other = sample()
+        other.get("/d").entries["plain"] = node()
+        self.assertIn("directory", [what.split(":")[0] for _, what in self.differences(sample(), other)])
+
+    def test_what_is_no_wim_is_refused(self):
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(b"x" * 300)
+            f.flush()
+            self.assertRaises(WimError, Wim, f.name)
+
+
+if __name__ == "__main__":
+    unittest.main()
