@@ -1,1 +1,78 @@
-//! Placeholder while the crate is being written.
+//! Disk images: VHD, VHDX and raw containers, GPT and MBR partition tables, and the FAT32 EFI
+//! system partition. Knows nothing of Windows or of what the partitions hold.
+//!
+//! ```text
+//!  DiskLayout ──► table() ─┐
+//!  format_esp() ───────────┼─► (offset, bytes) ──┐
+//!  a file system's extents ┘                     │
+//!        │ ranges that will be written           │ bytes at virtual offsets, from any thread
+//!        ▼                                       ▼
+//!  Container::plan ────► Container ────► DiskWriter ────► file
+//!                        where every     one write per    + headers, tables and footers
+//!                        byte lies       piece of file      from DiskWriter::finish
+//! ```
+//!
+//! Everything is planned before anything is written: [`Container::plan`] is told which ranges of
+//! the virtual disk will be written and fixes where each byte of the file lies. A [`DiskWriter`]
+//! then passes bytes straight through, in any order and from several threads, and
+//! [`DiskWriter::finish`] writes the container's own structures. No byte is written twice and none
+//! is read.
+//!
+//! # Zeros are not written
+//!
+//! A container is written to a new file that the caller has brought to
+//! [`Container::file_len`] with `set_len`, so every byte of it is zero to begin with. Bytes of a
+//! block, of a table or of a header that nobody writes are those zeros, and on most file systems
+//! they take no space. Writing over an old file would let its bytes show through.
+//!
+//! # Same input, same bytes
+//!
+//! No clock and no random numbers: identifiers are derived (UUID version 5) from the one that is
+//! given, and so is every time.
+//!
+//! ```
+//! use nanovhd_disk::{Container, ContainerOptions, DiskLayout, Format};
+//! use nanovhd_tree::{Filetime, WriteAt};
+//! use uuid::Uuid;
+//!
+//! let id = Uuid::from_u128(0x5ca1ab1e);
+//! let layout = DiskLayout::uefi(4 << 30, 512, id)?;
+//! let table = layout.table(&[])?;
+//! let used: Vec<_> = table.iter().map(|(offset, bytes)| *offset..offset + bytes.len() as u64).collect();
+//!
+//! let options = ContainerOptions {
+//!     format: Format::VhdxDynamic,
+//!     size: layout.size,
+//!     sector_size: layout.sector_size,
+//!     block_size: None,
+//!     id,
+//!     time: Filetime::from_unix(1_476_316_800),
+//! };
+//! let container = Container::plan(&options, &used)?;
+//!
+//! let file = tempfile::tempfile()?;
+//! file.set_len(container.file_len())?;
+//! let disk = container.create(&file);
+//! for (offset, bytes) in &table {
+//!     disk.write_all_at(bytes, *offset)?;
+//! }
+//! disk.finish()?;
+//! file.sync_all()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod blocks;
+mod container;
+mod esp;
+mod partition;
+mod sparse;
+mod vhd;
+mod vhdx;
+mod writer;
+
+pub use container::{Container, ContainerError, ContainerOptions, Format};
+pub use esp::{EspError, EspFile, EspOptions, PathFault, format_esp};
+pub use partition::{
+    DiskLayout, MBR_BOOT_CODE, MbrPartition, Partition, PartitionError, PartitionKind, Scheme, gpt_table, mbr_table,
+};
+pub use writer::{DiskWriter, OutsidePlan};

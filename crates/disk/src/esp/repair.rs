@@ -1,0 +1,277 @@
+//! What the `fatfs` crate, release 0.3.6, leaves to be put right:
+//!
+//! - `.` and `..` have long names, which makes the directory invalid: checkers expect `.` to be
+//!   the first entry and `..` the second.
+//! - `..` of a directory in the root names the root's cluster where it must be 0.
+//! - The boot sectors say that no sectors are in front of the partition.
+//! - There is no copy of the FSInfo sector behind the copy of the boot sector.
+//! - Attributes can't be set, and times come from a clock.
+//!
+//! The pass walks the directories beside the [`Model`], whose order they have, so it needs to know
+//! neither names nor how they are encoded.
+
+use std::io;
+
+use nanovhd_tree::{Attributes, Filetime};
+use zerocopy::little_endian::{U16, U32};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::model::{Child, ENTRY, Model};
+use super::time::DosTime;
+use super::{EspError, EspFile};
+use crate::sparse::SparseDisk;
+
+/// The start of a FAT32 boot sector. FAT specification, `Boot Sector and BPB Structure`.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct BootSector {
+    /// +0x00 A jump to the boot code, and who formatted the volume.
+    jump_and_oem: [u8; 11],
+    /// +0x0b Bytes of a sector.
+    sector_size: U16,
+    /// +0x0d Sectors of a cluster.
+    cluster_sectors: u8,
+    /// +0x0e Sectors in front of the first FAT.
+    reserved_sectors: U16,
+    /// +0x10 How many FATs.
+    fats: u8,
+    /// +0x11 What FAT32 doesn't use, and the old geometry.
+    old: [u8; 11],
+    /// +0x1c Sectors of the disk in front of the volume.
+    hidden_sectors: U32,
+    /// +0x20 Sectors of the volume.
+    total_sectors: U32,
+    /// +0x24 Sectors of a FAT.
+    fat_sectors: U32,
+    /// +0x28 Which FATs count, and a version.
+    flags_and_version: U32,
+    /// +0x2c First cluster of the root directory.
+    root_cluster: U32,
+    /// +0x30 Sector of FSInfo.
+    fs_info: U16,
+    /// +0x32 Sector of the boot sector's copy.
+    backup: U16,
+}
+
+const _: () = assert!(size_of::<BootSector>() == 0x34);
+
+/// An entry of a directory. FAT specification, `FAT Directory Structure`.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Entry {
+    /// +0x00 Short name; the first byte 0 ends the directory, 0xe5 marks an entry as free.
+    name: [u8; 11],
+    /// +0x0b Attributes; all of the lower four for a part of a long name.
+    attributes: u8,
+    /// +0x0c Zero.
+    reserved: u8,
+    /// +0x0d When it was made.
+    created_hundredths: u8,
+    /// +0x0e
+    created_time: U16,
+    /// +0x10
+    created_date: U16,
+    /// +0x12 When it was last read.
+    accessed_date: U16,
+    /// +0x14 First cluster, upper half.
+    cluster_high: U16,
+    /// +0x16 When it was last written.
+    written_time: U16,
+    /// +0x18
+    written_date: U16,
+    /// +0x1a First cluster, lower half.
+    cluster_low: U16,
+    /// +0x1c Bytes; 0 for a directory.
+    size: U32,
+}
+
+const _: () = assert!(size_of::<Entry>() == ENTRY);
+
+const LABEL: u8 = 0x08;
+const DIRECTORY: u8 = 0x10;
+const LONG_NAME: u8 = 0x0f;
+const FREE: u8 = 0xe5;
+const END: u8 = 0;
+
+/// The attributes that FAT and Windows have in common, with the same bits.
+const SETTABLE: u32 = Attributes::READONLY.0 | Attributes::HIDDEN.0 | Attributes::SYSTEM.0 | Attributes::ARCHIVE.0;
+
+impl Entry {
+    fn is_long_name(&self) -> bool {
+        self.attributes & LONG_NAME == LONG_NAME
+    }
+
+    fn cluster(&self) -> u32 {
+        u32::from(self.cluster_high.get()) << 16 | u32::from(self.cluster_low.get())
+    }
+
+    fn stamp(&mut self, time: DosTime) {
+        self.created_hundredths = time.hundredths;
+        self.created_time = time.time.into();
+        self.created_date = time.date.into();
+        self.accessed_date = time.date.into();
+        self.written_time = time.time.into();
+        self.written_date = time.date.into();
+    }
+
+    /// An entry whose place is free.
+    fn free() -> Self {
+        let mut entry = Self::new_zeroed();
+        entry.name[0] = FREE;
+        entry
+    }
+}
+
+/// The volume while it is put right.
+struct Volume<'d> {
+    disk: &'d mut SparseDisk,
+    sector: u64,
+    cluster: u64,
+    fat: u64,
+    fat_entries: u64,
+    data: u64,
+}
+
+/// A directory to be walked.
+struct Pending {
+    /// Its number in the model.
+    directory: usize,
+    /// Its first cluster.
+    cluster: u32,
+    /// What its `..` says: the cluster of the directory it is in, 0 for the root.
+    parent: Option<u32>,
+}
+
+/// Puts the volume right.
+pub(super) fn repair(
+    disk: &mut SparseDisk,
+    model: &Model,
+    files: &[EspFile],
+    hidden_sectors: u32,
+    time: Filetime,
+) -> Result<(), EspError> {
+    let boot: BootSector = read(disk, 0);
+    let sector = u64::from(boot.sector_size.get());
+    let fat = u64::from(boot.reserved_sectors.get()) * sector;
+    let fat_len = u64::from(boot.fat_sectors.get()) * sector;
+    let cluster = sector * u64::from(boot.cluster_sectors);
+    let data = fat + u64::from(boot.fats) * fat_len;
+    let mut volume = Volume { disk, sector, cluster, fat, fat_entries: fat_len / 4, data };
+
+    volume.boot_sectors(boot.fs_info.get(), boot.backup.get(), hidden_sectors);
+    let time = DosTime::new(time);
+    let mut pending = vec![Pending { directory: 0, cluster: boot.root_cluster.get(), parent: None }];
+    while let Some(next) = pending.pop() {
+        pending.extend(volume.directory(&next, model, files, time)?);
+    }
+    Ok(())
+}
+
+impl Volume<'_> {
+    fn boot_sectors(&mut self, fs_info: u16, backup: u16, hidden_sectors: u32) {
+        for sector in [0, backup] {
+            let offset = u64::from(sector) * self.sector + std::mem::offset_of!(BootSector, hidden_sectors) as u64;
+            self.disk.write_at(&hidden_sectors.to_le_bytes(), offset);
+        }
+        let mut info = [0; 512];
+        self.disk.read_at(&mut info, u64::from(fs_info) * self.sector);
+        self.disk.write_at(&info, u64::from(backup + fs_info) * self.sector);
+    }
+
+    /// Puts one directory right and says which directories are in it.
+    fn directory(
+        &mut self,
+        this: &Pending,
+        model: &Model,
+        files: &[EspFile],
+        time: DosTime,
+    ) -> Result<Vec<Pending>, EspError> {
+        let mut places = self.entries(this.cluster)?.into_iter();
+        if let Some(parent) = this.parent {
+            let dots: Vec<_> = places.by_ref().take(4).collect();
+            self.dot_entries(&dots, parent, time)?;
+        }
+        let mut children = model.children(this.directory).iter();
+        let mut found = Vec::new();
+        for place in places {
+            let mut entry: Entry = read(self.disk, place);
+            if entry.is_long_name() {
+                continue;
+            }
+            entry.stamp(time);
+            if entry.attributes != LABEL {
+                match children.next() {
+                    Some(&Child::File(index)) if entry.attributes & DIRECTORY == 0 => {
+                        // A bit mask of six bits, which are those of a byte.
+                        entry.attributes = (files[index].attributes.0 & SETTABLE) as u8;
+                    }
+                    Some(&Child::Directory(directory)) if entry.attributes & DIRECTORY != 0 => {
+                        let parent = Some(if this.parent.is_some() { this.cluster } else { 0 });
+                        found.push(Pending { directory, cluster: entry.cluster(), parent });
+                    }
+                    _ => return Err(unexpected("a directory entry that was not asked for")),
+                }
+            }
+            self.disk.write_at(entry.as_bytes(), place);
+        }
+        match children.next() {
+            None => Ok(found),
+            Some(_) => Err(unexpected("no directory entry for something that was asked for")),
+        }
+    }
+
+    /// From `LFN, ., LFN, ..` to `., ..` and two free places.
+    fn dot_entries(&mut self, places: &[u64], parent: u32, time: DosTime) -> Result<(), EspError> {
+        let &[first, second, third, fourth] = places else {
+            return Err(unexpected("a directory without its first entries"));
+        };
+        let mut dot: Entry = read(self.disk, second);
+        let mut dots: Entry = read(self.disk, fourth);
+        if &dot.name != b".          " || &dots.name != b"..         " {
+            return Err(unexpected("first entries of a directory that are not its own"));
+        }
+        dot.stamp(time);
+        dots.stamp(time);
+        dots.cluster_high = ((parent >> 16) as u16).into();
+        dots.cluster_low = ((parent & 0xffff) as u16).into();
+        for (entry, place) in [(dot, first), (dots, second), (Entry::free(), third), (Entry::free(), fourth)] {
+            self.disk.write_at(entry.as_bytes(), place);
+        }
+        Ok(())
+    }
+
+    /// Where the entries of a directory are that are in use.
+    fn entries(&self, first: u32) -> Result<Vec<u64>, EspError> {
+        let mut places = Vec::new();
+        let mut cluster = first;
+        // A chain has no more links than there are clusters, so this ends whatever is on the disk.
+        for _ in 0..self.fat_entries {
+            if cluster < 2 || u64::from(cluster) >= self.fat_entries {
+                // Past the last cluster: the mark that ends a chain.
+                return Ok(places);
+            }
+            let start = self.data + u64::from(cluster - 2) * self.cluster;
+            for place in (start..start + self.cluster).step_by(ENTRY) {
+                match read::<[u8; 1]>(self.disk, place) {
+                    [END] => return Ok(places),
+                    [FREE] => {}
+                    _ => places.push(place),
+                }
+            }
+            // The upper four bits are not part of the number.
+            cluster = read::<U32>(self.disk, self.fat + u64::from(cluster) * 4).get() & 0x0fff_ffff;
+        }
+        Err(unexpected("a chain of clusters that goes round"))
+    }
+}
+
+fn read<T: FromBytes + IntoBytes>(disk: &SparseDisk, offset: u64) -> T {
+    let mut value = T::new_zeroed();
+    disk.read_at(value.as_mut_bytes(), offset);
+    value
+}
+
+/// The library has written something else than this pass knows it to write.
+fn unexpected(what: &str) -> EspError {
+    EspError::Fat(io::Error::other(format!("the FAT library wrote {what}")))
+}
