@@ -246,6 +246,14 @@ impl Tree {
         self.files.len()
     }
 
+    /// The root and every file that has a name, in the order of their ids.
+    pub fn files(&self) -> impl Iterator<Item = (FileId, &File)> {
+        let numbered = self.files.iter().enumerate();
+        numbered
+            .filter(|(i, file)| *i == Self::ROOT.index() || file.names > 0)
+            .map(|(i, file)| (FileId(u32::try_from(i).expect("ids are 32 bits wide")), file))
+    }
+
     /// The id for a security descriptor; the same for equal bytes.
     pub fn add_descriptor(&mut self, bytes: &[u8]) -> SecurityId {
         if let Some(&id) = self.descriptor_ids.get(bytes) {

@@ -1,0 +1,248 @@
+//! Attributes of MFT records: their sizes, which of them fit where, and their bytes.
+
+use zerocopy::IntoBytes;
+use zerocopy::little_endian::{U16, U32, U64};
+
+use crate::format::{AttributeType, ListEntry, NonResidentHeader, ResidentHeader, align8};
+use crate::units::{ClusterSize, FileRef, Lcn};
+
+/// Room for the run list of one run in any volume: a header byte, five bytes each of length and
+/// cluster at most, an end byte; rounded up to 8.
+const RUNS_ROOM: usize = 16;
+/// The longest attribute list that Windows reads.
+pub(crate) const MAX_LIST: usize = 0x4_0000;
+/// An attribute list that is longer moves to clusters, so that the base record has room for more.
+const MAX_RESIDENT_LIST: usize = 256;
+
+/// Where the bytes of an attribute lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Storage {
+    /// In the record.
+    Resident,
+    /// In one run of clusters.
+    Run { lcn: Lcn, clusters: u64 },
+    /// Nowhere: a hole of this many clusters.
+    Hole { clusters: u64 },
+}
+
+/// An attribute without its bytes, as packing needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) kind: AttributeType,
+    pub(crate) name_units: usize,
+    pub(crate) bytes: usize,
+}
+
+/// Bytes of an attribute that holds its value.
+pub(crate) fn resident_size(name_units: usize, value: u64) -> usize {
+    // Values that don't fit into a record need no exact size.
+    let value = usize::try_from(value).unwrap_or(usize::MAX / 2).min(usize::MAX / 2);
+    align8(value_offset(name_units) + value)
+}
+
+/// Bytes of an attribute whose value lies in one run.
+pub(crate) fn non_resident_size(name_units: usize) -> usize {
+    runs_offset(name_units) + RUNS_ROOM
+}
+
+fn value_offset(name_units: usize) -> usize {
+    align8(size_of::<ResidentHeader>() + 2 * name_units)
+}
+
+fn runs_offset(name_units: usize) -> usize {
+    align8(size_of::<NonResidentHeader>() + 2 * name_units)
+}
+
+/// Bytes of the attribute list that names these attributes.
+pub(crate) fn list_size(names: impl Iterator<Item = usize>) -> usize {
+    names.map(list_entry_size).sum()
+}
+
+fn list_entry_size(name_units: usize) -> usize {
+    align8(size_of::<ListEntry>() + 2 * name_units)
+}
+
+/// Whether an attribute list of this size lies in the base record.
+pub(crate) fn list_is_resident(size: usize) -> bool {
+    size <= MAX_RESIDENT_LIST
+}
+
+/// Spreads attributes, in their order, over the base record and as many extension records as they
+/// need; gives the record of each, 0 for the base.
+pub(crate) fn pack(shapes: &[Shape], room: usize) -> Vec<u32> {
+    let (mut record, mut used) = (0, 0);
+    shapes
+        .iter()
+        .map(|shape| {
+            debug_assert!(shape.bytes <= room, "an attribute must fit into a record: {shape:?}");
+            if used + shape.bytes > room {
+                record += 1;
+                used = 0;
+            }
+            used += shape.bytes;
+            record
+        })
+        .collect()
+}
+
+/// Appends an attribute that holds its value.
+pub(crate) fn write_resident(kind: AttributeType, name: &[u16], value: &[u8], instance: u16, record: &mut Vec<u8>) {
+    let length = resident_size(name.len(), value.len() as u64);
+    let header = ResidentHeader {
+        kind: U32::new(kind as u32),
+        length: U32::new(u32::try_from(length).expect("a resident attribute fits into a record")),
+        non_resident: 0,
+        name_units: name_units(name),
+        name_offset: U16::new(size_of::<ResidentHeader>() as u16),
+        flags: U16::new(0),
+        instance: U16::new(instance),
+        value_length: U32::new(u32::try_from(value.len()).expect("a resident value fits into a record")),
+        value_offset: U16::new(u16::try_from(value_offset(name.len())).expect("a name has at most 255 units")),
+        indexed: u8::from(kind == AttributeType::FileName),
+        pad: 0,
+    };
+    let start = record.len();
+    record.extend_from_slice(header.as_bytes());
+    write_name(name, record);
+    record.resize(start + value_offset(name.len()), 0);
+    record.extend_from_slice(value);
+    record.resize(start + length, 0);
+}
+
+/// An attribute whose value lies in clusters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NonResident<'a> {
+    pub(crate) kind: AttributeType,
+    pub(crate) name: &'a [u16],
+    /// Bytes of the value.
+    pub(crate) size: u64,
+    /// The first cluster, or none for a hole.
+    pub(crate) lcn: Option<Lcn>,
+    pub(crate) clusters: u64,
+}
+
+impl NonResident<'_> {
+    /// Appends the attribute.
+    pub(crate) fn write(&self, cluster: ClusterSize, instance: u16, record: &mut Vec<u8>) {
+        let length = non_resident_size(self.name.len());
+        let header = NonResidentHeader {
+            kind: U32::new(self.kind as u32),
+            length: U32::new(u32::try_from(length).expect("a name has at most 255 units")),
+            non_resident: 1,
+            name_units: name_units(self.name),
+            name_offset: U16::new(size_of::<NonResidentHeader>() as u16),
+            flags: U16::new(0),
+            instance: U16::new(instance),
+            lowest_vcn: U64::new(0),
+            // One less than nothing is how an attribute without clusters says it.
+            highest_vcn: U64::new(self.clusters.wrapping_sub(1)),
+            runs_offset: U16::new(u16::try_from(runs_offset(self.name.len())).expect("a name has at most 255 units")),
+            compression_unit: U16::new(0),
+            pad: U32::new(0),
+            allocated: U64::new(self.clusters * cluster.bytes()),
+            size: U64::new(self.size),
+            initialized: U64::new(if self.lcn.is_some() { self.size } else { 0 }),
+        };
+        let start = record.len();
+        record.extend_from_slice(header.as_bytes());
+        write_name(self.name, record);
+        record.resize(start + runs_offset(self.name.len()), 0);
+        write_run(self.lcn, self.clusters, record);
+        record.resize(start + length, 0);
+    }
+}
+
+/// Appends the one run of a run list; the end byte is the zero that follows. Length and cluster
+/// are signed numbers of as many bytes as they need, counted in the nibbles of the first byte.
+fn write_run(lcn: Option<Lcn>, clusters: u64, out: &mut Vec<u8>) {
+    if clusters == 0 {
+        return;
+    }
+    let length_bytes = signed_bytes(clusters);
+    let lcn_bytes = lcn.map_or(0, |lcn| signed_bytes(lcn.0));
+    out.push(lcn_bytes << 4 | length_bytes);
+    out.extend_from_slice(&clusters.to_le_bytes()[..usize::from(length_bytes)]);
+    if let Some(lcn) = lcn {
+        out.extend_from_slice(&lcn.0.to_le_bytes()[..usize::from(lcn_bytes)]);
+    }
+}
+
+/// Bytes that hold `value` with a clear sign bit.
+fn signed_bytes(value: u64) -> u8 {
+    let bits = u64::BITS - value.leading_zeros() + 1;
+    u8::try_from(bits.div_ceil(8)).expect("at most 9")
+}
+
+fn name_units(name: &[u16]) -> u8 {
+    u8::try_from(name.len()).expect("a name has at most 255 units")
+}
+
+fn write_name(name: &[u16], out: &mut Vec<u8>) {
+    out.extend(name.iter().flat_map(|unit| unit.to_le_bytes()));
+}
+
+/// Appends an entry of the attribute list.
+pub(crate) fn write_list_entry(kind: AttributeType, name: &[u16], record: FileRef, instance: u16, out: &mut Vec<u8>) {
+    let length = list_entry_size(name.len());
+    let entry = ListEntry {
+        kind: U32::new(kind as u32),
+        length: U16::new(u16::try_from(length).expect("a name has at most 255 units")),
+        name_units: name_units(name),
+        name_offset: size_of::<ListEntry>() as u8,
+        lowest_vcn: U64::new(0),
+        record: record.to_disk(),
+        instance: U16::new(instance),
+    };
+    let start = out.len();
+    out.extend_from_slice(entry.as_bytes());
+    write_name(name, out);
+    out.resize(start + length, 0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_encoded_like_those_that_windows_writes() {
+        // Taken from the records of a volume that Windows formatted.
+        for (lcn, clusters, bytes) in [
+            (Some(0xc55), 0x40, &[0x21, 0x40, 0x55, 0x0c][..]),
+            (Some(0), 2, &[0x11, 2, 0]),
+            (Some(0x36), 0x41, &[0x11, 0x41, 0x36]),
+            (None, 0x24ff, &[0x02, 0xff, 0x24]),
+            (Some(0x80), 0x80, &[0x22, 0x80, 0, 0x80, 0]),
+        ] {
+            let mut out = Vec::new();
+            write_run(lcn.map(Lcn), clusters, &mut out);
+            assert_eq!(out, bytes, "{lcn:?} {clusters:#x}");
+        }
+    }
+
+    #[test]
+    fn written_attributes_have_the_sizes_that_packing_counts_on() {
+        for name in [&[][..], &[1], &[7; 255]] {
+            for value in [0usize, 1, 7, 8, 300] {
+                let mut out = Vec::new();
+                write_resident(AttributeType::Data, name, &vec![0xd1; value], 3, &mut out);
+                assert_eq!(out.len(), resident_size(name.len(), value as u64));
+            }
+            let mut out = Vec::new();
+            let (lcn, clusters) = (Some(Lcn(u64::from(u32::MAX))), u64::from(u32::MAX));
+            let run = NonResident { kind: AttributeType::Data, name, size: 1, lcn, clusters };
+            run.write(ClusterSize(512), 0, &mut out);
+            assert_eq!(out.len(), non_resident_size(name.len()));
+            assert_eq!(out.last(), Some(&0), "the run list is ended");
+            let mut out = Vec::new();
+            write_list_entry(AttributeType::Data, name, FileRef { record: 1, sequence: 1 }, 0, &mut out);
+            assert_eq!(out.len(), list_size([name.len()].into_iter()));
+        }
+    }
+
+    #[test]
+    fn packing_opens_a_new_record_when_one_is_full() {
+        let shape = |bytes| Shape { kind: AttributeType::FileName, name_units: 0, bytes };
+        let shapes: Vec<_> = [500, 400, 100, 900, 60, 8].map(shape).into();
+        assert_eq!(pack(&shapes, 960), [0, 0, 1, 2, 2, 3]);
+    }
+}

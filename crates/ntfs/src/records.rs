@@ -1,0 +1,198 @@
+//! MFT records: the attributes of a file put into its base record and, where they need more room,
+//! into extension records that an attribute list names.
+
+use std::sync::Arc;
+
+use nanovhd_tree::Source;
+use zerocopy::IntoBytes;
+use zerocopy::little_endian::{U16, U32, U64};
+
+use crate::attribute::{NonResident, Storage, pack, write_list_entry, write_resident};
+use crate::error::WriteError;
+use crate::files::{Attribute, Body};
+use crate::format::{ATTRIBUTE_END, AttributeType, RecordHeader, STRIDE, align8, protect, record_flags};
+use crate::slots::{Payload, Slot};
+use crate::units::FileRef;
+use crate::volume::Volume;
+
+/// Gives the bytes of placements that lie in MFT records.
+pub(crate) type Resident<'r> = &'r dyn Fn(usize) -> Option<Arc<[u8]>>;
+
+/// Where the attributes of a file lie.
+struct Packing {
+    /// The record of each attribute: 0 for the base, then the extensions.
+    records: Vec<u32>,
+    /// The number of each attribute in its record.
+    instances: Vec<u16>,
+}
+
+/// What a record's header says.
+struct Header {
+    reference: FileRef,
+    base: Option<FileRef>,
+    links: u16,
+    flags: u16,
+    instances: u16,
+}
+
+impl Volume<'_> {
+    /// The records of a file, its base record first; their numbers follow one another.
+    pub(crate) fn records(&self, at: usize, resident: Resident<'_>) -> Result<Vec<Vec<u8>>, WriteError> {
+        let entry = &self.files[at];
+        let attributes = self.attributes(at);
+        let packing = self.packing(at);
+        let names = attributes.iter().filter(|a| a.kind == AttributeType::FileName).count();
+        let mut records = Vec::new();
+        for number in 0..=entry.extensions {
+            let mut record = vec![0; self.geometry.attributes_offset()];
+            let mut instances = 0;
+            for (i, attribute) in attributes.iter().enumerate().filter(|(i, _)| packing.records[*i] == number) {
+                self.write_attribute(at, attribute, packing.instances[i], resident, &mut record)?;
+                instances += 1;
+            }
+            let is_base = number == 0;
+            let header = Header {
+                reference: self.record_reference(at, number),
+                base: (!is_base).then_some(entry.reference),
+                links: if is_base {
+                    u16::try_from(names).expect("an attribute list has at most 8192 names")
+                } else {
+                    0
+                },
+                flags: if is_base { self.record_flags(at) } else { record_flags::IN_USE },
+                instances,
+            };
+            self.finish_record(&mut record, &header);
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    /// A record that belongs to no file.
+    pub(crate) fn free_record(&self, number: u64) -> Vec<u8> {
+        let number = u32::try_from(number).expect("records are numbered in 32 bits");
+        let mut record = vec![0; self.geometry.attributes_offset()];
+        let reference = FileRef { record: number, sequence: 1 };
+        self.finish_record(&mut record, &Header { reference, base: None, links: 0, flags: 0, instances: 0 });
+        record
+    }
+
+    /// The attribute list of a file that has one.
+    pub(crate) fn attribute_list(&self, at: usize) -> Vec<u8> {
+        let packing = self.packing(at);
+        let mut list = Vec::new();
+        for (i, attribute) in self.attributes(at).iter().enumerate() {
+            if attribute.kind != AttributeType::AttributeList {
+                let record = self.record_reference(at, packing.records[i]);
+                write_list_entry(attribute.kind, attribute.name, record, packing.instances[i], &mut list);
+            }
+        }
+        list
+    }
+
+    fn record_reference(&self, at: usize, number: u32) -> FileRef {
+        let base = self.files[at].reference;
+        if number == 0 { base } else { FileRef { record: base.record + number, sequence: 1 } }
+    }
+
+    fn packing(&self, at: usize) -> Packing {
+        let shapes = self.attribute_shapes(at, Slot::stored_size);
+        let records = pack(&shapes, self.geometry.attributes_room());
+        debug_assert_eq!(records.last(), Some(&self.files[at].extensions), "packed as planned");
+        let mut next = vec![0; self.files[at].extensions as usize + 1];
+        let instances = records
+            .iter()
+            .map(|&record| {
+                let instance = next[record as usize];
+                next[record as usize] += 1;
+                instance
+            })
+            .collect();
+        Packing { records, instances }
+    }
+
+    fn write_attribute(
+        &self,
+        at: usize,
+        attribute: &Attribute<'_>,
+        instance: u16,
+        resident: Resident<'_>,
+        record: &mut Vec<u8>,
+    ) -> Result<(), WriteError> {
+        let Attribute { kind, name, body } = attribute;
+        match body {
+            Body::Value(value) => write_resident(*kind, name, value, instance, record),
+            Body::IndexRoot(i) => {
+                let index = &self.indexes[*i];
+                let entries = self.index_entries(index.content);
+                let root = index.shape.root(&entries, index.content.kind(), self.geometry.cluster);
+                write_resident(*kind, name, &root, instance, record);
+            }
+            Body::Slot(i) => {
+                let slot = &self.slots[*i];
+                let (lcn, clusters) = match slot.storage {
+                    Storage::Resident => {
+                        let value = self.resident_value(at, slot, resident)?;
+                        write_resident(*kind, name, &value, instance, record);
+                        return Ok(());
+                    }
+                    Storage::Run { lcn, clusters } => (Some(lcn), clusters),
+                    Storage::Hole { clusters } => (None, clusters),
+                };
+                let attribute = NonResident { kind: *kind, name, size: slot.size, lcn, clusters };
+                attribute.write(self.geometry.cluster, instance, record);
+            }
+        }
+        Ok(())
+    }
+
+    fn resident_value(&self, at: usize, slot: &Slot<'_>, resident: Resident<'_>) -> Result<Vec<u8>, WriteError> {
+        match &slot.payload {
+            Payload::AttributeList => Ok(self.attribute_list(at)),
+            Payload::Bytes(bytes) => Ok(bytes.clone()),
+            Payload::Content { prefix, content } => {
+                let mut value = prefix.clone();
+                match (slot.placement, content.source()) {
+                    (Some(placement), _) => {
+                        let bytes = resident(placement).ok_or(WriteError::Missing(placement))?;
+                        let (expected, found) = (content.len(), bytes.len() as u64);
+                        if expected != found {
+                            return Err(WriteError::Length { placement, expected, found });
+                        }
+                        value.extend_from_slice(&bytes);
+                    }
+                    (None, Source::Bytes(bytes)) => value.extend_from_slice(bytes),
+                    (None, _) => debug_assert!(content.is_empty(), "only empty contents have no placement"),
+                }
+                Ok(value)
+            }
+            payload => unreachable!("{payload:?} always lies in clusters"),
+        }
+    }
+
+    /// Ends the attributes, fills in the header and protects the record.
+    fn finish_record(&self, record: &mut Vec<u8>, header: &Header) {
+        const USA_OFFSET: usize = size_of::<RecordHeader>();
+        record.extend_from_slice(&ATTRIBUTE_END.to_le_bytes());
+        let used = align8(record.len());
+        record.resize(self.geometry.record, 0);
+        let bytes = RecordHeader {
+            magic: *b"FILE",
+            usa_offset: U16::new(USA_OFFSET as u16),
+            usa_count: U16::new((self.geometry.record / STRIDE + 1) as u16),
+            lsn: U64::new(0),
+            sequence: U16::new(header.reference.sequence),
+            links: U16::new(header.links),
+            attributes: U16::new(self.geometry.attributes_offset() as u16),
+            flags: U16::new(header.flags),
+            used: U32::new(used as u32),
+            allocated: U32::new(self.geometry.record as u32),
+            base: header.base.map_or(U64::new(0), FileRef::to_disk),
+            next_instance: U16::new(header.instances),
+            pad: U16::new(0),
+            number: U32::new(header.reference.record),
+        };
+        record[..USA_OFFSET].copy_from_slice(bytes.as_bytes());
+        protect(record, USA_OFFSET);
+    }
+}

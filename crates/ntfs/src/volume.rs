@@ -1,0 +1,633 @@
+//! From a tree to a volume: every MFT record and every cluster has its place before a byte is
+//! written.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use nanovhd_tree::{Attributes, Content, File, FileId, Filetime, MAX_NAME_UNITS, Name, Source, Tree};
+
+use crate::attribute::{
+    MAX_LIST, Shape, Storage, list_is_resident, list_size, non_resident_size, pack, resident_size,
+};
+use crate::error::LayoutError;
+use crate::files::{Attribute, Body, FileEntry, Index, Owner, reparse_header};
+use crate::format::AttributeType;
+use crate::geometry::Geometry;
+use crate::index::{IndexEntry, IndexShape, ROOT_HEADERS};
+use crate::names::Links;
+use crate::secure::Secure;
+use crate::slots::{Payload, Region, Slot};
+use crate::system::{FIRST_FREE_RECORD, ROOT_REF, SystemFile};
+use crate::units::{FileRef, Lcn};
+
+/// The longest label in UTF-16 units.
+const MAX_LABEL: usize = 32;
+/// The longest reparse point that Windows reads, its header included. [MS-FSCC] 2.1.2.
+const MAX_REPARSE: u64 = 0x4000;
+/// The MFT grows by this many records at a time.
+const MFT_STEP: u64 = 64;
+/// Rounds of [`Volume::minimum_size`]: bitmap and journal grow by at most one part in a hundred of
+/// the volume, so each round comes a hundred times closer.
+const SIZE_ROUNDS: usize = 8;
+
+/// What a volume is to be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeOptions {
+    /// Bytes of the partition.
+    pub size: u64,
+    /// Bytes of a cluster: a power of two from the sector size to 64 KiB.
+    pub cluster_size: u32,
+    /// Bytes of a sector: 512 or 4096.
+    pub sector_size: u32,
+    /// Sectors of the disk before the partition.
+    pub hidden_sectors: u64,
+    /// The volume's serial number.
+    pub serial: u64,
+    /// The volume's label, at most 32 UTF-16 units.
+    pub label: Name,
+    /// The time of the system files.
+    pub time: Filetime,
+}
+
+impl Default for VolumeOptions {
+    fn default() -> Self {
+        Self {
+            size: 0,
+            cluster_size: 4096,
+            sector_size: 512,
+            hidden_sectors: 0,
+            serial: 0,
+            label: Name::default(),
+            time: Filetime::default(),
+        }
+    }
+}
+
+/// A content of the tree and where its bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placement<'t> {
+    /// The content.
+    pub content: &'t Content,
+    /// The place of its bytes.
+    pub target: Target,
+}
+
+/// Where a content's bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// To the volume, from this byte offset on.
+    Extent {
+        /// Byte offset in the volume.
+        offset: u64,
+    },
+    /// Into an MFT record: they are handed to [`Volume::write_metadata`].
+    Resident,
+}
+
+/// Something the tree has that the volume doesn't.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// What it is.
+    pub kind: LossKind,
+    /// How many files have it.
+    pub files: u64,
+    /// The path of one of them.
+    pub example: String,
+}
+
+/// Kinds of [`Loss`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum LossKind {
+    /// The file was compressed by NTFS; its data are stored as they are.
+    Compressed,
+    /// The file was sparse; its data are stored with their zeros.
+    Sparse,
+    /// The directory's new files were to be encrypted; they won't be.
+    EncryptedDirectory,
+    /// The 8.3 name belongs to a hard link whose file has one already, or clashes with another name.
+    ShortName,
+    /// The image gives the file no security descriptor; it gets that of a new volume.
+    NoDescriptor,
+}
+
+/// How much there is of what in a volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VolumeSummary {
+    /// Bytes of a cluster.
+    pub cluster_size: u32,
+    /// Clusters of the volume.
+    pub clusters: u64,
+    /// Clusters in use.
+    pub used_clusters: u64,
+    /// Records of the MFT.
+    pub mft_records: u64,
+    /// Directories of the tree, its root included.
+    pub directories: u64,
+    /// Other files of the tree.
+    pub files: u64,
+    /// Names of those other files.
+    pub names: u64,
+    /// Named streams.
+    pub named_streams: u64,
+    /// Reparse points.
+    pub reparse_points: u64,
+    /// Different security descriptors, those of the system files included.
+    pub descriptors: u64,
+    /// Bytes of all streams.
+    pub stream_bytes: u64,
+}
+
+/// A volume whose layout is settled.
+#[derive(Debug)]
+pub struct Volume<'t> {
+    pub(crate) tree: &'t Tree,
+    pub(crate) geometry: Geometry,
+    pub(crate) label: Name,
+    pub(crate) time: Filetime,
+    pub(crate) secure: Secure,
+    pub(crate) links: Links<'t>,
+    pub(crate) files: Vec<FileEntry>,
+    /// The entry in `files` of each of the tree's files.
+    pub(crate) entry_of: Vec<u32>,
+    pub(crate) slots: Vec<Slot<'t>>,
+    pub(crate) indexes: Vec<Index>,
+    pub(crate) mft_records: u64,
+    /// Clusters in use, all at the start of the volume.
+    pub(crate) used_clusters: u64,
+    placements: Vec<Placement<'t>>,
+    losses: Vec<Loss>,
+}
+
+impl<'t> Volume<'t> {
+    /// Lays the tree out on a volume. Nothing is written.
+    ///
+    /// # Errors
+    /// [`LayoutError`] says what of the tree or the options can't be; [`LayoutError::TooSmall`]
+    /// says how many bytes would do.
+    pub fn lay_out(tree: &'t Tree, options: &VolumeOptions) -> Result<Self, LayoutError> {
+        let mut volume = Self::describe(tree, options)?;
+        let fixed = volume.used_clusters;
+        let size = options.size;
+        if fixed > volume.geometry.clusters() || fixed + volume.size_dependent_clusters() > volume.geometry.clusters()
+        {
+            return Err(LayoutError::TooSmall { needed: volume.least_size(fixed)?, size });
+        }
+        volume.allocate();
+        volume.place();
+        volume.losses = volume.find_losses();
+        Ok(volume)
+    }
+
+    /// The fewest bytes of a partition that the tree fits into, whatever `options.size` says.
+    ///
+    /// # Errors
+    /// As [`Volume::lay_out`].
+    pub fn minimum_size(tree: &Tree, options: &VolumeOptions) -> Result<u64, LayoutError> {
+        let volume = Volume::describe(tree, &VolumeOptions { size: 0, ..options.clone() })?;
+        volume.least_size(volume.used_clusters)
+    }
+
+    /// The contents that the caller delivers, in the order in which their sources hold them.
+    /// Contents in memory and empty ones are not among them.
+    pub fn placements(&self) -> &[Placement<'t>] {
+        &self.placements
+    }
+
+    /// What is not kept.
+    pub fn losses(&self) -> &[Loss] {
+        &self.losses
+    }
+
+    /// Byte ranges of the volume that may hold anything but zeros: in order, apart from each other.
+    pub fn extents(&self) -> Vec<Range<u64>> {
+        let cluster = self.geometry.cluster;
+        let used = 0..self.used_clusters * cluster.bytes();
+        let copy = self.backup_boot_offset();
+        let copy = copy..copy + u64::from(self.geometry.sector);
+        // The bitmap of a large volume is mostly zeros; only its ends are not.
+        let bitmap = self.slot_range(|slot| matches!(slot.payload, Payload::ClusterBitmap));
+        let ones = bitmap.start + self.used_clusters.div_ceil(8);
+        let last = bitmap.start + self.geometry.bitmap_bytes() - 8;
+        let mut extents = if ones.next_multiple_of(cluster.bytes()) < last / cluster.bytes() * cluster.bytes() {
+            vec![used.start..ones, last..used.end]
+        } else {
+            vec![used]
+        };
+        extents.push(copy);
+        extents
+    }
+
+    /// How much there is of what.
+    pub fn summary(&self) -> VolumeSummary {
+        let mut summary = VolumeSummary {
+            cluster_size: self.geometry.cluster.0,
+            clusters: self.geometry.clusters(),
+            used_clusters: self.used_clusters,
+            mft_records: self.mft_records,
+            descriptors: self.secure.len() as u64,
+            ..VolumeSummary::default()
+        };
+        for (_, file) in self.tree.files() {
+            match file.content() {
+                None => summary.directories += 1,
+                Some(content) => {
+                    summary.files += 1;
+                    summary.names += u64::from(file.names());
+                    summary.stream_bytes += content.len();
+                }
+            }
+            summary.named_streams += file.metadata.streams.len() as u64;
+            summary.stream_bytes += file.metadata.streams.iter().map(|s| s.content.len()).sum::<u64>();
+            summary.reparse_points += u64::from(file.metadata.reparse.is_some());
+        }
+        summary
+    }
+
+    pub(crate) fn backup_boot_offset(&self) -> u64 {
+        (self.geometry.sectors() - 1) * u64::from(self.geometry.sector)
+    }
+
+    /// The byte range of the clusters of the one slot that `is` it.
+    pub(crate) fn slot_range(&self, is: impl Fn(&Slot<'_>) -> bool) -> Range<u64> {
+        let slot = self.slots.iter().find(|slot| is(slot)).expect("every volume has its system files");
+        match slot.storage {
+            Storage::Run { lcn, clusters } => {
+                let start = self.geometry.cluster.offset(lcn);
+                start..start + clusters * self.geometry.cluster.bytes()
+            }
+            Storage::Resident | Storage::Hole { .. } => 0..0,
+        }
+    }
+
+    /// Everything but places: files, their attributes and what of them needs clusters. Sets
+    /// `used_clusters` to what doesn't depend on the volume's size.
+    fn describe(tree: &'t Tree, options: &VolumeOptions) -> Result<Self, LayoutError> {
+        let units = options.label.units().len();
+        if units > MAX_LABEL {
+            return Err(LayoutError::LabelTooLong { label: options.label.clone(), units });
+        }
+        let root = tree.file(Tree::ROOT).directory().into_iter().flatten();
+        if let Some((name, _)) = root.into_iter().find(|(name, _)| SystemFile::owns_root_name(name)) {
+            return Err(LayoutError::ReservedName(name.clone()));
+        }
+        let mut volume = Self {
+            tree,
+            geometry: Geometry::new(options)?,
+            label: options.label.clone(),
+            time: options.time,
+            secure: Secure::of(tree)?,
+            links: Links::of(tree),
+            files: Vec::new(),
+            entry_of: vec![0; tree.file_count()],
+            slots: Vec::new(),
+            indexes: Vec::new(),
+            mft_records: 0,
+            used_clusters: 0,
+            placements: Vec::new(),
+            losses: Vec::new(),
+        };
+        volume.check_object_ids()?;
+        volume.describe_files()?;
+        volume.size_system_files();
+        volume.used_clusters = volume.slots.iter().filter(|s| !depends_on_size(s)).map(run_clusters).sum();
+        Ok(volume)
+    }
+
+    fn describe_files(&mut self) -> Result<(), LayoutError> {
+        self.list_files()?;
+        let mut record = FIRST_FREE_RECORD;
+        for at in 0..self.files.len() {
+            self.describe_file(at)?;
+            let file = &mut self.files[at];
+            if matches!(file.owner, Owner::User(id) if id != Tree::ROOT) {
+                file.reference = FileRef { record, sequence: 1 };
+                record = record.checked_add(1 + file.extensions).ok_or(LayoutError::TooManyFiles)?;
+            }
+        }
+        self.mft_records = u64::from(record).next_multiple_of(MFT_STEP);
+        Ok(())
+    }
+
+    /// Lists all files in the order of their records: those of the system, with the root among
+    /// them, then the tree's. Where the records of the latter are is not yet known.
+    fn list_files(&mut self) -> Result<(), LayoutError> {
+        let before_root = SystemFile::ALL.into_iter().filter(|&f| (f as u32) < ROOT_REF.record);
+        let after_root = SystemFile::ALL.into_iter().filter(|&f| (f as u32) > ROOT_REF.record);
+        let others = self.tree.files().map(|(id, _)| id).filter(|&id| id != Tree::ROOT);
+        let owners = before_root
+            .map(Owner::System)
+            .chain([Owner::User(Tree::ROOT)])
+            .chain(after_root.map(Owner::System))
+            .chain(others.map(Owner::User));
+        for owner in owners {
+            let reference = match owner {
+                Owner::System(file) => file.reference(),
+                Owner::User(_) => ROOT_REF,
+            };
+            if let Owner::User(id) = owner {
+                self.entry_of[id.index()] = u32::try_from(self.files.len()).map_err(|_| LayoutError::TooManyFiles)?;
+            }
+            self.files.push(FileEntry { reference, owner, slots: 0..0, indexes: 0..0, extensions: 0 });
+        }
+        Ok(())
+    }
+
+    /// Makes the slots and indexes of a file and settles what of them is resident.
+    fn describe_file(&mut self, at: usize) -> Result<(), LayoutError> {
+        let slots = self.slots.len();
+        match self.files[at].owner {
+            Owner::User(id) => self.add_streams(id)?,
+            Owner::System(file) => self.add_system_slots(file),
+        }
+        self.files[at].slots = slots..self.slots.len();
+        self.add_indexes(at);
+        self.settle(at)
+    }
+
+    fn add_streams(&mut self, id: FileId) -> Result<(), LayoutError> {
+        let file = self.tree.file(id);
+        self.check_file(id, file)?;
+        if let Some(content) = file.content() {
+            self.slots.push(Slot::stream(AttributeType::Data, &[], Vec::new(), content));
+        }
+        let mut streams: Vec<_> = file.metadata.streams.iter().collect();
+        streams.sort_by(|a, b| a.name.cmp_ignore_case(&b.name).then_with(|| a.name.cmp(&b.name)));
+        for stream in streams {
+            let name = stream.name.units();
+            self.slots.push(Slot::stream(AttributeType::Data, name, Vec::new(), &stream.content));
+        }
+        if let Some(reparse) = &file.metadata.reparse {
+            let slot = Slot::stream(AttributeType::ReparsePoint, &[], reparse_header(reparse), &reparse.data);
+            if slot.size > MAX_REPARSE {
+                return Err(LayoutError::ReparseTooLong {
+                    path: self.path(id),
+                    length: slot.size,
+                    most: MAX_REPARSE,
+                });
+            }
+            self.slots.push(slot);
+        }
+        Ok(())
+    }
+
+    fn check_file(&self, id: FileId, file: &File) -> Result<(), LayoutError> {
+        if !file.is_directory() && file.metadata.attributes.contains(Attributes::ENCRYPTED) {
+            return Err(LayoutError::Encrypted { path: self.path(id) });
+        }
+        let mut names: Vec<&Name> = file.metadata.streams.iter().map(|s| &s.name).collect();
+        if let Some(&stream) = names.iter().find(|n| n.is_empty() || n.units().len() > MAX_NAME_UNITS) {
+            return Err(LayoutError::StreamName { path: self.path(id), stream: stream.clone() });
+        }
+        names.sort_by(|a, b| a.cmp_ignore_case(b));
+        if let Some(twins) = names.windows(2).find(|w| w[0].eq_ignore_case(w[1])) {
+            return Err(LayoutError::StreamExists { path: self.path(id), stream: twins[1].clone() });
+        }
+        Ok(())
+    }
+
+    fn check_object_ids(&self) -> Result<(), LayoutError> {
+        let mut seen: HashMap<[u8; 16], FileId> = HashMap::new();
+        for (id, file) in self.tree.files() {
+            let Some(object_id) = &file.metadata.object_id else { continue };
+            if let Some(first) = seen.insert(object_id.object, id) {
+                return Err(LayoutError::ObjectIdTwice { first: self.path(first), second: self.path(id) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Shapes the indexes of a file and makes the slots of their blocks.
+    fn add_indexes(&mut self, at: usize) {
+        let contents = self.files[at].owner.indexes(self.tree);
+        let first = self.indexes.len();
+        if contents.is_empty() {
+            return;
+        }
+        let taken: usize = self.attribute_shapes(at, Slot::least_size).iter().map(|s| s.bytes).sum();
+        let share = self.geometry.attributes_room().saturating_sub(taken) / contents.len();
+        for content in contents {
+            let sizes: Vec<usize> = self.index_entries(content).iter().map(IndexEntry::size).collect();
+            let name = content.name();
+            let header = resident_size(name.len(), 0) + ROOT_HEADERS;
+            let small = share.saturating_sub(header);
+            let large = small.saturating_sub(2 * non_resident_size(name.len()));
+            let shape = IndexShape::new(&sizes, small, large);
+            let blocks = u64::from(shape.blocks());
+            if blocks > 0 {
+                let payload = Payload::IndexBlocks(self.indexes.len());
+                let bytes = blocks * crate::format::INDEX_BLOCK as u64;
+                self.slots.push(Slot::new(AttributeType::IndexAllocation, name, payload, bytes));
+                let bitmap = crate::write::bitmap_of_ones(blocks);
+                let size = bitmap.len() as u64;
+                self.slots.push(Slot::new(AttributeType::Bitmap, name, Payload::Bytes(bitmap), size));
+            }
+            self.indexes.push(Index { content, shape });
+        }
+        self.files[at].slots.end = self.slots.len();
+        self.files[at].indexes = first..self.indexes.len();
+    }
+
+    /// Decides for each slot of a file whether it is resident, and how many records the file needs.
+    fn settle(&mut self, at: usize) -> Result<(), LayoutError> {
+        let room = self.geometry.attributes_room();
+        let cluster = self.geometry.cluster;
+        let mut used: usize = self.attribute_shapes(at, Slot::least_size).iter().map(|s| s.bytes).sum();
+        let needs_list = used > room;
+        for i in self.files[at].slots.clone() {
+            let slot = &mut self.slots[i];
+            let with_value = used - slot.least_size() + slot.resident_size();
+            let smaller = slot.resident_size() <= slot.non_resident_size();
+            if slot.must_have_clusters() || if needs_list { !smaller } else { with_value > room } {
+                slot.move_to_clusters(cluster);
+            } else if !needs_list {
+                used = with_value;
+            }
+        }
+        if needs_list { self.add_list(at) } else { Ok(()) }
+    }
+
+    /// Gives a file an attribute list and counts its extension records.
+    fn add_list(&mut self, at: usize) -> Result<(), LayoutError> {
+        let shapes = self.attribute_shapes(at, Slot::stored_size);
+        let length = list_size(shapes.iter().map(|shape| shape.name_units));
+        if length > MAX_LIST {
+            return Err(LayoutError::AttributeListTooLong { path: self.owner_path(at), length, most: MAX_LIST });
+        }
+        let mut slot = Slot::new(AttributeType::AttributeList, &[], Payload::AttributeList, length as u64);
+        if !list_is_resident(length) {
+            slot.move_to_clusters(self.geometry.cluster);
+        }
+        self.slots.push(slot);
+        self.files[at].slots.end = self.slots.len();
+        let shapes = self.attribute_shapes(at, Slot::stored_size);
+        let records = pack(&shapes, self.geometry.attributes_room());
+        self.files[at].extensions = records.last().copied().unwrap_or(0);
+        Ok(())
+    }
+
+    /// The attributes of a file in their order, each with its size; those of slots as `size` says.
+    pub(crate) fn attribute_shapes(&self, at: usize, size: impl Fn(&Slot<'t>) -> usize) -> Vec<Shape> {
+        let shape = |attribute: &Attribute<'_>| Shape {
+            kind: attribute.kind,
+            name_units: attribute.name.len(),
+            bytes: match &attribute.body {
+                Body::Value(value) => resident_size(attribute.name.len(), value.len() as u64),
+                Body::IndexRoot(i) => resident_size(attribute.name.len(), self.indexes[*i].shape.root_size() as u64),
+                Body::Slot(i) => size(&self.slots[*i]),
+            },
+        };
+        self.attributes(at).iter().map(shape).collect()
+    }
+
+    /// Sets the sizes of system files that are known only when all files are described.
+    fn size_system_files(&mut self) {
+        let record = self.geometry.record as u64;
+        let mft = (self.mft_records * record).next_multiple_of(self.geometry.cluster.bytes());
+        self.mft_records = mft / record;
+        for slot in &mut self.slots {
+            slot.size = match slot.payload {
+                Payload::Mft => mft,
+                Payload::MftBitmap => self.mft_records.div_ceil(64) * 8,
+                _ => continue,
+            };
+            slot.move_to_clusters(self.geometry.cluster);
+        }
+    }
+
+    fn size_dependent_clusters(&self) -> u64 {
+        self.slots.iter().filter(|slot| depends_on_size(slot)).map(run_clusters).sum()
+    }
+
+    /// The fewest bytes of a volume with `fixed` clusters in use besides bitmap and journal.
+    fn least_size(&self, fixed: u64) -> Result<u64, LayoutError> {
+        let cluster = self.geometry.cluster;
+        let too_many = LayoutError::TooManyFiles;
+        let mut size = 0;
+        for _ in 0..SIZE_ROUNDS {
+            let geometry = Geometry { size, ..self.geometry };
+            let rest = cluster.clusters_for(geometry.log_bytes()) + cluster.clusters_for(geometry.bitmap_bytes());
+            // One more for the copy of the boot sector.
+            let clusters =
+                fixed.checked_add(rest + 1).filter(|&c| c <= u64::from(u32::MAX)).ok_or(too_many.clone())?;
+            let next = clusters * cluster.bytes();
+            if next == size {
+                break;
+            }
+            size = next.max(size);
+        }
+        Ok(size)
+    }
+
+    /// Gives every run its clusters, region after region without a gap.
+    fn allocate(&mut self) {
+        let mut order: Vec<usize> = (0..self.slots.len()).collect();
+        order.sort_by_cached_key(|&i| {
+            let slot = &self.slots[i];
+            (slot.region(), source_order(slot))
+        });
+        let mut next = 0;
+        for i in order {
+            if let Storage::Run { lcn, clusters } = &mut self.slots[i].storage {
+                *lcn = Lcn(next);
+                next += *clusters;
+            }
+        }
+        self.used_clusters = next;
+    }
+
+    /// Lists the contents that must be delivered.
+    fn place(&mut self) {
+        let mut order: Vec<usize> = (0..self.slots.len()).filter(|&i| self.slots[i].delivered().is_some()).collect();
+        order.sort_by_cached_key(|&i| source_order(&self.slots[i]));
+        for i in order {
+            let cluster = self.geometry.cluster;
+            let slot = &mut self.slots[i];
+            let (Some(content), Payload::Content { prefix, .. }) = (slot.delivered(), &slot.payload) else {
+                continue;
+            };
+            let target = match slot.storage {
+                Storage::Run { lcn, .. } => Target::Extent { offset: cluster.offset(lcn) + prefix.len() as u64 },
+                Storage::Resident | Storage::Hole { .. } => Target::Resident,
+            };
+            slot.placement = Some(self.placements.len());
+            self.placements.push(Placement { content, target });
+        }
+    }
+
+    fn find_losses(&self) -> Vec<Loss> {
+        let mut found: std::collections::BTreeMap<LossKind, (u64, FileId)> = std::collections::BTreeMap::new();
+        let mut note = |kind, id| found.entry(kind).or_insert((0, id)).0 += 1;
+        for (id, file) in self.tree.files() {
+            let attributes = file.metadata.attributes;
+            for (bit, kind) in [
+                (Attributes::COMPRESSED, LossKind::Compressed),
+                (Attributes::SPARSE_FILE, LossKind::Sparse),
+                (Attributes::ENCRYPTED, LossKind::EncryptedDirectory),
+            ] {
+                if attributes.contains(bit) {
+                    note(kind, id);
+                }
+            }
+            if file.metadata.security.is_none() {
+                note(LossKind::NoDescriptor, id);
+            }
+        }
+        let path_of = |id| self.path(id);
+        let mut losses: Vec<Loss> =
+            found.iter().map(|(&kind, &(files, id))| Loss { kind, files, example: path_of(id) }).collect();
+        if let Some((parent, name)) = self.links.lost_short_names.first() {
+            let example = format!("{}\\{name}", self.path(*parent).trim_end_matches('\\'));
+            losses.push(Loss { kind: LossKind::ShortName, files: self.links.lost_short_names.len() as u64, example });
+        }
+        losses
+    }
+
+    /// One path of a file, for messages.
+    pub(crate) fn path(&self, mut id: FileId) -> String {
+        let mut names = Vec::new();
+        while let Some(link) = self.links.of_file(id).next() {
+            names.push(link.name.to_string());
+            id = link.parent;
+        }
+        if names.is_empty() {
+            return "\\".into();
+        }
+        names.iter().rev().fold(String::new(), |path, name| path + "\\" + name)
+    }
+
+    fn owner_path(&self, at: usize) -> String {
+        match self.files[at].owner {
+            Owner::User(id) => self.path(id),
+            Owner::System(file) => file.name().map_or_else(String::new, |(name, _)| name.into()),
+        }
+    }
+}
+
+/// Whether a slot's size is settled by the volume's.
+fn depends_on_size(slot: &Slot<'_>) -> bool {
+    matches!(slot.payload, Payload::LogFile | Payload::ClusterBitmap)
+}
+
+fn run_clusters(slot: &Slot<'_>) -> u64 {
+    match slot.storage {
+        Storage::Run { clusters, .. } => clusters,
+        Storage::Resident | Storage::Hole { .. } => 0,
+    }
+}
+
+/// Sorts contents by their source: items of containers as they lie there, then the others.
+fn source_order(slot: &Slot<'_>) -> (u8, u32, u32, Option<std::path::PathBuf>) {
+    match &slot.payload {
+        Payload::Content { content, .. } => match content.source() {
+            Source::Blob(id) => (0, id.source.0, id.index, None),
+            Source::HostFile(path) => (1, 0, 0, Some(path.to_path_buf())),
+            Source::Bytes(_) => (2, 0, 0, None),
+        },
+        _ => (0, 0, 0, None),
+    }
+}
+
+/// Makes sure that regions are compared in the order in which they are declared.
+const _: () =
+    assert!((Region::Boot as u8) < (Region::Mirror as u8) && (Region::MftBitmap as u8) < (Region::Mft as u8));

@@ -1,0 +1,236 @@
+//! Writing what the volume holds besides delivered contents: once, front to back.
+
+use nanovhd_tree::{WriteAt, upcase_table};
+
+use crate::attribute::Storage;
+use crate::error::WriteError;
+use crate::records::Resident;
+use crate::slots::Payload;
+use crate::system::boot;
+use crate::units::Lcn;
+use crate::volume::Volume;
+
+/// Neighbouring pieces are gathered up to this many bytes before they are written.
+const BUFFER: usize = 1 << 20;
+/// What a journal is filled with that nobody has used: Windows then starts it anew.
+const UNUSED_LOG: u8 = 0xff;
+
+impl Volume<'_> {
+    /// Writes everything but the contents whose target is an extent: boot sectors, MFT, indexes,
+    /// bitmaps, contents in memory and so on, at ascending offsets. Bytes that are not written,
+    /// such as those behind the end of a file in its last cluster, must read as zeros.
+    ///
+    /// `resident` gives the bytes of each placement whose target is [`Target::Resident`]; it may
+    /// be asked for the same one twice.
+    ///
+    /// [`Target::Resident`]: crate::Target::Resident
+    ///
+    /// # Errors
+    /// [`WriteError`]: the output failed, or the bytes of a placement are missing or not as many
+    /// as they should be.
+    pub fn write_metadata(
+        &self,
+        resident: &dyn Fn(usize) -> Option<std::sync::Arc<[u8]>>,
+        out: &dyn WriteAt,
+    ) -> Result<(), WriteError> {
+        let mut pieces = Vec::new();
+        for (at, file) in self.files.iter().enumerate() {
+            for slot in file.slots.clone() {
+                if let Storage::Run { lcn, .. } = self.slots[slot].storage {
+                    pieces.push((lcn, at, slot));
+                }
+            }
+        }
+        pieces.sort_unstable();
+        let mut output = Output { out, offset: 0, buffer: Vec::with_capacity(BUFFER) };
+        for (lcn, at, slot) in pieces {
+            self.write_payload(at, slot, self.geometry.cluster.offset(lcn), resident, &mut output)?;
+        }
+        let boot = self.boot_bytes();
+        output.put(self.backup_boot_offset(), &boot[..self.geometry.sector as usize])?;
+        output.flush()
+    }
+
+    fn write_payload(
+        &self,
+        at: usize,
+        slot: usize,
+        start: u64,
+        resident: Resident<'_>,
+        output: &mut Output<'_>,
+    ) -> Result<(), WriteError> {
+        let slot = &self.slots[slot];
+        match &slot.payload {
+            Payload::Content { prefix, content } => {
+                output.put(start, prefix)?;
+                if let nanovhd_tree::Source::Bytes(bytes) = content.source() {
+                    output.put(start + prefix.len() as u64, bytes)?;
+                }
+                Ok(())
+            }
+            Payload::Bytes(bytes) => output.put(start, bytes),
+            Payload::IndexBlocks(i) => self.write_index(*i, start, output),
+            Payload::AttributeList => output.put(start, &self.attribute_list(at)),
+            Payload::Boot => output.put(start, &self.boot_bytes()),
+            Payload::Mft => self.write_records(self.mft_records, start, resident, output),
+            Payload::MftMirror => {
+                let records = slot.size / self.geometry.record as u64;
+                self.write_records(records, start, resident, output)
+            }
+            Payload::MftBitmap => output.put(start, &self.mft_bitmap()),
+            Payload::LogFile => output.fill(start, slot.size, UNUSED_LOG),
+            Payload::UpCase => {
+                let table: Vec<u8> = upcase_table().iter().flat_map(|unit| unit.to_le_bytes()).collect();
+                output.put(start, &table)
+            }
+            Payload::ClusterBitmap => self.write_cluster_bitmap(start, output),
+            Payload::Descriptors => self.secure.for_each_piece(|offset, bytes| output.put(start + offset, bytes)),
+            Payload::BadClusters => Ok(()),
+        }
+    }
+
+    fn boot_bytes(&self) -> Vec<u8> {
+        let start_of = |is: fn(&Payload<'_>) -> bool| {
+            Lcn(self.slot_range(|slot| is(&slot.payload)).start / self.geometry.cluster.bytes())
+        };
+        let mft = start_of(|payload| matches!(payload, Payload::Mft));
+        let mirror = start_of(|payload| matches!(payload, Payload::MftMirror));
+        boot(&self.geometry, mft, mirror)
+    }
+
+    fn write_index(&self, index: usize, start: u64, output: &mut Output<'_>) -> Result<(), WriteError> {
+        let index = &self.indexes[index];
+        let entries = self.index_entries(index.content);
+        let mut offset = start;
+        index.shape.for_each_block(&entries, self.geometry.cluster, |block| {
+            output.put(offset, block)?;
+            offset += block.len() as u64;
+            Ok(())
+        })
+    }
+
+    /// Writes the first `count` records of the MFT.
+    fn write_records(
+        &self,
+        count: u64,
+        start: u64,
+        resident: Resident<'_>,
+        output: &mut Output<'_>,
+    ) -> Result<(), WriteError> {
+        let size = self.geometry.record as u64;
+        let mut put = |number: u64, record: &[u8]| {
+            if number < count { output.put(start + number * size, record) } else { Ok(()) }
+        };
+        let mut next = 0;
+        for (at, file) in self.files.iter().enumerate() {
+            let base = u64::from(file.reference.record);
+            if base >= count {
+                break;
+            }
+            for free in next..base {
+                put(free, &self.free_record(free))?;
+            }
+            next = base;
+            for record in self.records(at, resident)? {
+                put(next, &record)?;
+                next += 1;
+            }
+        }
+        for free in next..count {
+            put(free, &self.free_record(free))?;
+        }
+        Ok(())
+    }
+
+    /// A bit for each record of the MFT, set for those in use.
+    fn mft_bitmap(&self) -> Vec<u8> {
+        let mut bitmap = vec![0; (self.mft_records.div_ceil(64) * 8) as usize];
+        for file in &self.files {
+            let first = file.reference.record;
+            for record in first..=first + file.extensions {
+                bitmap[record as usize / 8] |= 1 << (record % 8);
+            }
+        }
+        bitmap
+    }
+
+    /// A bit for each cluster: set for those in use, which all lie at the start, and for those
+    /// that the last word counts behind the end of the volume.
+    fn write_cluster_bitmap(&self, start: u64, output: &mut Output<'_>) -> Result<(), WriteError> {
+        let bytes = self.geometry.bitmap_bytes();
+        let ones = bitmap_of_ones(self.used_clusters);
+        let word = |index: u64| -> u64 {
+            let behind = (index * 64 + 64).saturating_sub(self.geometry.clusters());
+            u64::MAX.checked_shl(u32::try_from(64 - behind).expect("at most 64")).unwrap_or(0)
+        };
+        let last = bytes / 8 - 1;
+        if ones.len() as u64 == bytes {
+            let (front, end) = ones.split_at(ones.len() - 8);
+            output.put(start, front)?;
+            let used = u64::from_le_bytes(end.try_into().expect("eight bytes"));
+            return output.put(start + last * 8, &(used | word(last)).to_le_bytes());
+        }
+        output.put(start, &ones)?;
+        output.put(start + last * 8, &word(last).to_le_bytes())
+    }
+}
+
+/// A bitmap in whole 64-bit words whose first `count` bits are set.
+pub(crate) fn bitmap_of_ones(count: u64) -> Vec<u8> {
+    let mut bitmap = vec![0xff; (count / 8) as usize];
+    if count % 8 != 0 {
+        bitmap.push((1 << (count % 8)) - 1);
+    }
+    bitmap.resize(bitmap.len().next_multiple_of(8), 0);
+    bitmap
+}
+
+/// Gathers neighbouring pieces, so that the output sees few and large writes.
+struct Output<'o> {
+    out: &'o dyn WriteAt,
+    offset: u64,
+    buffer: Vec<u8>,
+}
+
+impl Output<'_> {
+    fn put(&mut self, offset: u64, bytes: &[u8]) -> Result<(), WriteError> {
+        if offset != self.offset + self.buffer.len() as u64 {
+            self.flush()?;
+            self.offset = offset;
+        }
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
+    }
+
+    fn fill(&mut self, offset: u64, count: u64, byte: u8) -> Result<(), WriteError> {
+        let piece = [byte; 4096];
+        let end = offset + count;
+        for at in (offset..end).step_by(piece.len()) {
+            self.put(at, &piece[..piece.len().min((end - at) as usize)])?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), WriteError> {
+        if !self.buffer.is_empty() {
+            let offset = self.offset;
+            self.out.write_all_at(&self.buffer, offset).map_err(|source| WriteError::Io { offset, source })?;
+            self.offset += self.buffer.len() as u64;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bitmaps_are_whole_words() {
+        for (count, bytes) in [(0, vec![]), (1, vec![1, 0, 0, 0, 0, 0, 0, 0]), (64, vec![0xff; 8])] {
+            assert_eq!(bitmap_of_ones(count), bytes, "{count}");
+        }
+        assert_eq!(bitmap_of_ones(65)[7..9], [0xff, 1]);
+    }
+}
