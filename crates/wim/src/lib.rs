@@ -1,1 +1,54 @@
-//! Placeholder while the crate is being written.
+//! Reads Windows Imaging (WIM) files: the images they hold as [trees](nanovhd_tree::Tree), and the
+//! contents of files as streams of blobs.
+//!
+//! ```text
+//!   file ─► header ─┬─► XML data ──────► ImageInfo      what the file says about its images
+//!                   ├─► blob table ────► Blob           content by SHA-1: stored once, used by many
+//!                   └─► integrity table                 digests of the whole file
+//!
+//!           blob table ─► metadata ───► Tree            names, attributes, times, links …
+//!                         of an image                   (contents are numbers of blobs)
+//!
+//!           blob numbers ─► stream ───► BlobSink        read, decompressed and hashed on all cores
+//! ```
+//!
+//! [`Wim::open`] reads header, XML data and blob table; [`Wim::tree`] the metadata of one image;
+//! [`Wim::stream`] the contents. The file itself is anything that implements
+//! [`ReadAt`](nanovhd_tree::ReadAt).
+//!
+//! Uncompressed, XPRESS and LZX files are read, with every chunk size. LZMS, solid resources and
+//! split sets are refused by name.
+//!
+//! Files may be hostile: every length and offset is checked before it is used, nothing recurses,
+//! and what is taken of memory is in proportion to bytes that the file really has. Every content
+//! and all metadata are checked against their SHA-1.
+
+pub mod codec;
+
+mod blob_table;
+mod format;
+mod header;
+#[cfg(test)]
+mod hostile;
+mod integrity;
+mod metadata;
+mod reader;
+mod resource;
+mod select;
+mod stream;
+#[cfg(test)]
+mod testing;
+mod wim;
+mod window;
+mod xml;
+
+pub use blob_table::{Blob, BlobTableError, Sha1Hex};
+pub use header::{Compression, HeaderError};
+pub use integrity::{Integrity, IntegrityError};
+pub use metadata::{EntryError, MetadataError, Note, NoteKind, SecurityError};
+pub use reader::{ChunkError, ResourceError};
+pub use resource::{Region, RegionError};
+pub use select::{ImageSelector, SelectError};
+pub use stream::{BlobError, BlobSink, StreamError};
+pub use wim::{OpenError, Wim, WimInfo};
+pub use xml::{ImageInfo, WindowsInfo, WindowsVersion, XmlError};

@@ -1,0 +1,560 @@
+//! Streaming blobs in file order on several threads, each blob's SHA-1 checked on the way.
+//!
+//! ```text
+//!              ┌─ worker: read a batch ─► decode ─► SHA-1 ─► sink ─┐
+//!   batches ───┤                                                   ├──► finish
+//!   (in order) └─ worker: …                                        ┘
+//! ```
+//!
+//! Workers take batches in the order of the file: either several small blobs that lie close
+//! together, read at once, or one big blob, read piece by piece. Each has its own buffers of a few
+//! MiB, used again and again.
+//!
+//! When blobs are damaged, the error is that of the first of them in the file, however many
+//! threads there are: a worker that finds one lets the others finish what lies before it.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nanovhd_tree::ReadAt;
+use sha1::{Digest, Sha1};
+use thiserror::Error;
+
+use crate::blob_table::{Blob, Sha1Hex};
+use crate::format::Sha1Digest;
+use crate::reader::{ChunkError, Extent, Format, Reader, ResourceError};
+
+/// How much of the file goes into one batch: reads of this size are as fast as larger ones, and
+/// the work stays evenly spread.
+const BATCH: u64 = 1 << 20;
+/// Bytes between two blobs that are sooner read than skipped.
+const GAP: u64 = 32 << 10;
+
+/// Takes the bytes of blobs.
+pub trait BlobSink: Sync {
+    /// Bytes of blob `index`, to be found at `offset` in it. The calls for one blob come in order
+    /// and from one thread at a time; those for different blobs come at the same time.
+    ///
+    /// # Errors
+    /// Any error ends the streaming and is handed on in [`StreamError::Sink`].
+    fn write(&self, index: u32, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Blob `index` is complete and its SHA-1 is right.
+    ///
+    /// # Errors
+    /// As [`BlobSink::write`].
+    fn finish(&self, index: u32) -> io::Result<()> {
+        let _ = index;
+        Ok(())
+    }
+}
+
+/// Why a blob can't be had.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BlobError {
+    /// There is no such blob.
+    #[error("there is no blob {blob}: the WIM has {count}")]
+    NoSuchBlob {
+        /// The number that was asked for.
+        blob: u32,
+        /// How many there are.
+        count: usize,
+    },
+    /// It is too long to be held in memory.
+    #[error("blob {blob} has {len} bytes, more than the {limit} that are read into memory")]
+    TooLong {
+        /// The blob.
+        blob: u32,
+        /// Its length.
+        len: u64,
+        /// The greatest length.
+        limit: u64,
+    },
+    /// The file can't be read.
+    #[error("can't read blob {blob} at {offset:#x} of the WIM")]
+    Read {
+        /// The blob.
+        blob: u32,
+        /// Where in the file.
+        offset: u64,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A chunk is damaged.
+    #[error("blob {blob} (SHA-1 {sha1}) is damaged: chunk {chunk} at {offset:#x} of the WIM can't be decoded")]
+    Corrupt {
+        /// The blob.
+        blob: u32,
+        /// What its SHA-1 should be.
+        sha1: Sha1Hex,
+        /// The chunk, from 0.
+        chunk: u64,
+        /// Where it lies in the file.
+        offset: u64,
+        /// What is wrong with it.
+        #[source]
+        cause: ChunkError,
+    },
+    /// The content is not what it should be.
+    #[error("blob {blob} at {offset:#x} of the WIM is damaged: its SHA-1 is {found}, expected {expected}")]
+    Digest {
+        /// The blob.
+        blob: u32,
+        /// Where it lies in the file.
+        offset: u64,
+        /// Its SHA-1 in the blob table.
+        expected: Sha1Hex,
+        /// The SHA-1 of its bytes.
+        found: Sha1Hex,
+    },
+}
+
+impl BlobError {
+    fn new(index: u32, blob: &Blob, cause: ResourceError) -> Self {
+        match cause {
+            ResourceError::Read { offset, source } => Self::Read { blob: index, offset, source },
+            ResourceError::Corrupt { chunk, offset, cause } => {
+                Self::Corrupt { blob: index, sha1: Sha1Hex(blob.sha1), chunk, offset, cause }
+            }
+        }
+    }
+
+    /// Which blob it is about.
+    pub fn blob(&self) -> u32 {
+        match *self {
+            Self::NoSuchBlob { blob, .. }
+            | Self::TooLong { blob, .. }
+            | Self::Read { blob, .. }
+            | Self::Corrupt { blob, .. }
+            | Self::Digest { blob, .. } => blob,
+        }
+    }
+}
+
+/// Why streaming ended early.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// A blob can't be had.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// The blobs were not given in the order of the file.
+    #[error("blob {blob} was asked for after blob {previous}; they have to ascend")]
+    Order {
+        /// The blob.
+        blob: u32,
+        /// The one before it.
+        previous: u32,
+    },
+    /// The sink failed.
+    #[error("can't hand on the content of blob {blob}")]
+    Sink {
+        /// The blob.
+        blob: u32,
+        /// What the sink says.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl StreamError {
+    /// Which blob it is about, so that the files that have it can be named.
+    pub fn blob(&self) -> Option<u32> {
+        match self {
+            Self::Blob(error) => Some(error.blob()),
+            Self::Order { blob, .. } | Self::Sink { blob, .. } => Some(*blob),
+        }
+    }
+}
+
+/// Says why reading one blob went wrong, before it is known which blob that is.
+enum Fault<E> {
+    Resource(ResourceError),
+    Taker(E),
+}
+
+impl<E> From<ResourceError> for Fault<E> {
+    fn from(error: ResourceError) -> Self {
+        Self::Resource(error)
+    }
+}
+
+/// Reads one blob and hashes it. `each` gets the pieces.
+pub(crate) fn read_verified<R: ReadAt, E: From<BlobError>>(
+    reader: &mut Reader<'_, R>,
+    (index, blob): (u32, &Blob),
+    limit: u64,
+    mut each: impl FnMut(u64, &[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut hasher = Sha1::new();
+    let result = reader.read(&extent(blob), limit, |offset, bytes| {
+        hasher.update(bytes);
+        each(offset, bytes).map_err(Fault::Taker)
+    });
+    match result {
+        Ok(()) => {}
+        Err(Fault::Resource(cause)) => return Err(BlobError::new(index, blob, cause).into()),
+        Err(Fault::Taker(error)) => return Err(error),
+    }
+    let found: Sha1Digest = hasher.finalize().into();
+    if found != blob.sha1 {
+        let (expected, found) = (Sha1Hex(blob.sha1), Sha1Hex(found));
+        return Err(BlobError::Digest { blob: index, offset: blob.offset, expected, found }.into());
+    }
+    Ok(())
+}
+
+pub(crate) fn extent(blob: &Blob) -> Extent {
+    Extent { offset: blob.offset, stored_len: blob.stored_len, len: blob.len, compressed: blob.compressed }
+}
+
+/// Streams the blobs that `wanted` lists; see [`crate::Wim::stream`].
+pub(crate) fn stream<R: ReadAt>(
+    (file, format): (&R, Format),
+    blobs: &[Blob],
+    wanted: &[u32],
+    threads: NonZeroUsize,
+    sink: &dyn BlobSink,
+) -> Result<(), StreamError> {
+    check_wanted(blobs, wanted)?;
+    let queue = Queue { blobs, wanted, state: Mutex::new(State { next: 0, stop: Stop::Never, error: None }) };
+    let work = || queue.work(&mut Reader::new(file, format), sink);
+    std::thread::scope(|scope| {
+        // The calling thread is one of the workers.
+        for _ in 1..threads.get().min(wanted.len()) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    queue.state.into_inner().unwrap_or_else(PoisonError::into_inner).error.map_or(Ok(()), Err)
+}
+
+fn check_wanted(blobs: &[Blob], wanted: &[u32]) -> Result<(), StreamError> {
+    for pair in wanted.windows(2) {
+        if pair[1] < pair[0] {
+            return Err(StreamError::Order { blob: pair[1], previous: pair[0] });
+        }
+    }
+    match wanted.last() {
+        Some(&blob) if blob as usize >= blobs.len() => Err(BlobError::NoSuchBlob { blob, count: blobs.len() }.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The work that is left, and what went wrong.
+struct Queue<'q> {
+    blobs: &'q [Blob],
+    wanted: &'q [u32],
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The first of the wanted blobs that no worker has.
+    next: usize,
+    stop: Stop,
+    error: Option<StreamError>,
+}
+
+/// Where workers stop because of an error.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Never,
+    /// At this blob: what lies before it may hold an earlier error, which is then the one to report.
+    At(u32),
+    /// At once, because going on would fail for the same reason.
+    Now,
+}
+
+impl Stop {
+    fn stops(self, blob: u32) -> bool {
+        match self {
+            Self::Never => false,
+            Self::At(at) => blob >= at,
+            Self::Now => true,
+        }
+    }
+}
+
+/// Why a worker left a blob half-way.
+enum Interrupted {
+    /// Another worker found an error before.
+    ByOther,
+    Error(StreamError),
+}
+
+impl From<BlobError> for Interrupted {
+    fn from(error: BlobError) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl<'q> Queue<'q> {
+    fn work<R: ReadAt>(&self, reader: &mut Reader<'_, R>, sink: &dyn BlobSink) {
+        while let Some(batch) = self.take() {
+            let limit = batch.last().map_or(0, |&last| end(&self.blobs[last as usize]));
+            let mut previous = None;
+            for &index in batch {
+                if previous.replace(index) == Some(index) {
+                    continue;
+                }
+                if self.lock().stop.stops(index) {
+                    return;
+                }
+                if let Err(error) = self.read(reader, index, limit, sink) {
+                    self.fail(error);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn read<R: ReadAt>(
+        &self,
+        reader: &mut Reader<'_, R>,
+        index: u32,
+        limit: u64,
+        sink: &dyn BlobSink,
+    ) -> Result<(), StreamError> {
+        let blob = (index, &self.blobs[index as usize]);
+        let sink_error = |source| Interrupted::Error(StreamError::Sink { blob: index, source });
+        let result = read_verified(reader, blob, limit, |offset, bytes| {
+            if self.lock().stop.stops(index) {
+                return Err(Interrupted::ByOther);
+            }
+            sink.write(index, offset, bytes).map_err(sink_error)
+        });
+        match result.and_then(|()| sink.finish(index).map_err(sink_error)) {
+            Err(Interrupted::Error(error)) => Err(error),
+            // The other's error is on record already.
+            Ok(()) | Err(Interrupted::ByOther) => Ok(()),
+        }
+    }
+
+    /// The next batch: blobs within [`BATCH`] bytes of the file, or one that is longer.
+    fn take(&self) -> Option<&'q [u32]> {
+        let mut state = self.lock();
+        let rest = self.wanted.get(state.next..)?;
+        let &first = rest.first()?;
+        if state.stop.stops(first) {
+            return None;
+        }
+        let start = self.blobs[first as usize].offset;
+        let mut reached = end(&self.blobs[first as usize]);
+        let mut count = 1;
+        for &index in &rest[1..] {
+            let blob = &self.blobs[index as usize];
+            let again = index == rest[count - 1];
+            if !again && (end(blob) - start > BATCH || blob.offset > reached + GAP) {
+                break;
+            }
+            reached = reached.max(end(blob));
+            count += 1;
+        }
+        state.next += count;
+        Some(&rest[..count])
+    }
+
+    /// Keeps the error if it is about an earlier blob than the one that is known.
+    fn fail(&self, error: StreamError) {
+        let mut state = self.lock();
+        let blob = error.blob().unwrap_or(0);
+        let first = state.error.as_ref().and_then(StreamError::blob).is_none_or(|known| blob < known);
+        state.stop = match (&error, state.stop) {
+            (StreamError::Sink { .. }, _) | (_, Stop::Now) => Stop::Now,
+            (_, Stop::At(at)) if at <= blob => Stop::At(at),
+            _ => Stop::At(blob),
+        };
+        if first {
+            state.error = Some(error);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A worker that panicked left a state that is whole, and the panic is passed on anyway.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a blob ends in the file. It was checked that it does not overflow.
+fn end(blob: &Blob) -> u64 {
+    blob.offset + blob.stored_len
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::Wim;
+    use crate::testing::{Built, File, noise};
+
+    /// Keeps what comes, and checks the promises of [`BlobSink`].
+    #[derive(Default)]
+    struct Keep {
+        blobs: Mutex<BTreeMap<u32, (Vec<u8>, bool)>>,
+        /// Fails when it gets this blob.
+        fails_at: Option<u32>,
+    }
+
+    impl BlobSink for Keep {
+        fn write(&self, index: u32, offset: u64, bytes: &[u8]) -> io::Result<()> {
+            if self.fails_at == Some(index) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            let mut blobs = self.blobs.lock().unwrap();
+            let (content, finished) = blobs.entry(index).or_default();
+            assert!(!*finished && !bytes.is_empty());
+            assert_eq!(content.len() as u64, offset);
+            content.extend_from_slice(bytes);
+            Ok(())
+        }
+
+        fn finish(&self, index: u32) -> io::Result<()> {
+            let mut blobs = self.blobs.lock().unwrap();
+            assert!(!std::mem::replace(&mut blobs.get_mut(&index).unwrap().1, true));
+            Ok(())
+        }
+    }
+
+    fn threads(n: usize) -> NonZeroUsize {
+        NonZeroUsize::new(n).unwrap()
+    }
+
+    /// 60 blobs: small ones, and every tenth longer than a batch.
+    fn contents() -> Vec<Vec<u8>> {
+        (0..60).map(|n| noise(n, if n % 10 == 7 { 1_500_000 } else { 1 + (n as usize * 977) % 9000 })).collect()
+    }
+
+    fn built(chunk_size: Option<u32>) -> (Vec<Vec<u8>>, Built) {
+        let contents = contents();
+        let slices: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
+        let built = File { chunk_size, ..File::new(&slices) }.build();
+        (contents, built)
+    }
+
+    #[test]
+    fn all_blobs_come_whole_with_any_number_of_threads() {
+        for chunk_size in [None, Some(4096), Some(0x8000), Some(0x20_0000)] {
+            let (contents, built) = built(chunk_size);
+            let wim = Wim::open(built.bytes).unwrap();
+            for n in [1, 2, 3, 8, 100] {
+                let sink = Keep::default();
+                wim.stream(&(0..60).collect::<Vec<_>>(), threads(n), &sink).unwrap();
+                let blobs = sink.blobs.into_inner().unwrap();
+                assert!(blobs.values().all(|(_, finished)| *finished));
+                assert!(blobs.values().map(|(content, _)| content).eq(&contents), "{chunk_size:?} {n} threads");
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_is_wanted_comes_and_each_once() {
+        let (contents, built) = built(Some(4096));
+        let wim = Wim::open(built.bytes).unwrap();
+        let sink = Keep::default();
+        wim.stream(&[3, 3, 7, 7, 7, 59], threads(2), &sink).unwrap();
+        let blobs = sink.blobs.into_inner().unwrap();
+        assert_eq!(blobs.keys().collect::<Vec<_>>(), [&3, &7, &59]);
+        assert!(blobs.iter().all(|(&index, (content, _))| content == &contents[index as usize]));
+        wim.stream(&[], threads(2), &Keep::default()).unwrap();
+        assert_eq!(wim.read_blob(17).unwrap(), contents[17]);
+    }
+
+    #[test]
+    fn the_first_damaged_blob_is_named_with_any_number_of_threads() {
+        let (_, built) = built(None);
+        let mut bytes = built.bytes.clone();
+        for blob in [41, 12, 55, 57] {
+            bytes[built.blobs[blob].start] ^= 1;
+        }
+        let wim = Wim::open(bytes).unwrap();
+        for n in [1, 2, 5, 16] {
+            for _ in 0..20 {
+                let sink = Keep::default();
+                let error = wim.stream(&(0..60).collect::<Vec<_>>(), threads(n), &sink).unwrap_err();
+                assert!(matches!(error, StreamError::Blob(BlobError::Digest { blob: 12, .. })), "{error}");
+                assert_eq!(error.blob(), Some(12));
+                let blobs = sink.blobs.into_inner().unwrap();
+                assert!((0..12).all(|index| blobs[&index].1), "what lies before is finished");
+                assert!(!blobs[&12].1);
+            }
+        }
+        assert!(matches!(wim.read_blob(41), Err(BlobError::Digest { blob: 41, .. })));
+    }
+
+    #[test]
+    fn an_error_of_the_sink_is_handed_on() {
+        let (_, built) = built(None);
+        let wim = Wim::open(built.bytes).unwrap();
+        let sink = Keep { fails_at: Some(33), ..Keep::default() };
+        let error = wim.stream(&(0..60).collect::<Vec<_>>(), threads(2), &sink).unwrap_err();
+        let StreamError::Sink { blob: 33, source } = error else { panic!("{error}") };
+        assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+    }
+
+    #[test]
+    fn numbers_that_descend_or_name_nothing_are_refused() {
+        let (_, built) = built(None);
+        let wim = Wim::open(built.bytes).unwrap();
+        let stream = |blobs: &[u32]| wim.stream(blobs, threads(1), &Keep::default()).unwrap_err();
+        assert!(matches!(stream(&[4, 3]), StreamError::Order { blob: 3, previous: 4 }));
+        assert!(matches!(stream(&[3, 60]), StreamError::Blob(BlobError::NoSuchBlob { blob: 60, count: 60 })));
+        assert!(matches!(wim.read_blob(60), Err(BlobError::NoSuchBlob { .. })));
+    }
+
+    /// Counts reads.
+    struct Counted(Vec<u8>, AtomicU64, AtomicU64);
+
+    impl ReadAt for Counted {
+        fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            let n = self.0.read_at(buf, offset)?;
+            self.2.fetch_add(n as u64, Ordering::Relaxed);
+            Ok(n)
+        }
+
+        fn len(&self) -> io::Result<u64> {
+            Ok(self.0.len() as u64)
+        }
+    }
+
+    #[test]
+    fn small_neighbours_are_read_at_once_and_no_byte_twice() {
+        let contents: Vec<Vec<u8>> = (0..500).map(|n| noise(n, 4000)).collect();
+        let slices: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
+        let built = File { chunk_size: Some(4096), ..File::new(&slices) }.build();
+        let file = Counted(built.bytes, AtomicU64::new(0), AtomicU64::new(0));
+        let wim = Wim::open(&file).unwrap();
+        (file.1.store(0, Ordering::Relaxed), file.2.store(0, Ordering::Relaxed));
+        wim.stream(&(0..500).collect::<Vec<_>>(), threads(2), &Keep::default()).unwrap();
+        let (reads, bytes) = (file.1.load(Ordering::Relaxed), file.2.load(Ordering::Relaxed));
+        assert_eq!((reads, bytes), (2, 500 * 4000), "two batches of 1 MiB");
+    }
+
+    #[test]
+    fn a_file_that_shrinks_while_it_is_read_is_an_error() {
+        struct Shrinks(Vec<u8>, AtomicU64);
+        impl ReadAt for Shrinks {
+            fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+                let len = usize::try_from(self.1.load(Ordering::Relaxed)).unwrap();
+                self.0[..len].read_at(buf, offset)
+            }
+            fn len(&self) -> io::Result<u64> {
+                Ok(self.1.load(Ordering::Relaxed))
+            }
+        }
+        let (_, built) = built(None);
+        let cut = built.blobs[20].start as u64;
+        let file = Shrinks(built.bytes, AtomicU64::new(0));
+        file.1.store(file.0.len() as u64, Ordering::Relaxed);
+        let wim = Wim::open(&file).unwrap();
+        file.1.store(cut, Ordering::Relaxed);
+        let error = wim.stream(&(0..60).collect::<Vec<_>>(), threads(2), &Keep::default()).unwrap_err();
+        let StreamError::Blob(BlobError::Read { source, .. }) = error else { panic!("{error}") };
+        assert_eq!(source.kind(), io::ErrorKind::UnexpectedEof);
+    }
+}
