@@ -3,7 +3,7 @@
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32, U64};
 
-use crate::format::{AttributeType, ListEntry, NonResidentHeader, ResidentHeader, align8};
+use crate::format::{AttributeType, ListEntry, NonResidentHeader, ResidentHeader, align8, long, word};
 use crate::units::{ClusterSize, FileRef, Lcn};
 
 /// Room for the run list of one run in any volume: a header byte, five bytes each of length and
@@ -13,6 +13,9 @@ const RUNS_ROOM: usize = 16;
 pub(crate) const MAX_LIST: usize = 0x4_0000;
 /// An attribute list that is longer moves to clusters, so that the base record has room for more.
 const MAX_RESIDENT_LIST: usize = 256;
+
+/// Where the name lies in an entry of the list.
+const LIST_NAME_OFFSET: u8 = 0x1a;
 
 /// Where the bytes of an attribute lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,14 +93,14 @@ pub(crate) fn write_resident(kind: AttributeType, name: &[u16], value: &[u8], in
     let length = resident_size(name.len(), value.len() as u64);
     let header = ResidentHeader {
         kind: U32::new(kind as u32),
-        length: U32::new(u32::try_from(length).expect("a resident attribute fits into a record")),
+        length: long(length),
         non_resident: 0,
         name_units: name_units(name),
-        name_offset: U16::new(size_of::<ResidentHeader>() as u16),
+        name_offset: word(size_of::<ResidentHeader>()),
         flags: U16::new(0),
         instance: U16::new(instance),
-        value_length: U32::new(u32::try_from(value.len()).expect("a resident value fits into a record")),
-        value_offset: U16::new(u16::try_from(value_offset(name.len())).expect("a name has at most 255 units")),
+        value_length: long(value.len()),
+        value_offset: word(value_offset(name.len())),
         indexed: u8::from(kind == AttributeType::FileName),
         pad: 0,
     };
@@ -127,16 +130,16 @@ impl NonResident<'_> {
         let length = non_resident_size(self.name.len());
         let header = NonResidentHeader {
             kind: U32::new(self.kind as u32),
-            length: U32::new(u32::try_from(length).expect("a name has at most 255 units")),
+            length: long(length),
             non_resident: 1,
             name_units: name_units(self.name),
-            name_offset: U16::new(size_of::<NonResidentHeader>() as u16),
+            name_offset: word(size_of::<NonResidentHeader>()),
             flags: U16::new(0),
             instance: U16::new(instance),
             lowest_vcn: U64::new(0),
             // One less than nothing is how an attribute without clusters says it.
             highest_vcn: U64::new(self.clusters.wrapping_sub(1)),
-            runs_offset: U16::new(u16::try_from(runs_offset(self.name.len())).expect("a name has at most 255 units")),
+            runs_offset: word(runs_offset(self.name.len())),
             compression_unit: U16::new(0),
             pad: U32::new(0),
             allocated: U64::new(self.clusters * cluster.bytes()),
@@ -186,9 +189,9 @@ pub(crate) fn write_list_entry(kind: AttributeType, name: &[u16], record: FileRe
     let length = list_entry_size(name.len());
     let entry = ListEntry {
         kind: U32::new(kind as u32),
-        length: U16::new(u16::try_from(length).expect("a name has at most 255 units")),
+        length: word(length),
         name_units: name_units(name),
-        name_offset: size_of::<ListEntry>() as u8,
+        name_offset: LIST_NAME_OFFSET,
         lowest_vcn: U64::new(0),
         record: record.to_disk(),
         instance: U16::new(instance),

@@ -200,7 +200,7 @@ impl<'t> Volume<'t> {
                 data(Payload::Bytes(table), size);
             }
             SystemFile::Bitmap => data(Payload::ClusterBitmap, geometry.bitmap_bytes()),
-            SystemFile::Boot => data(Payload::Boot, BOOT_BYTES),
+            SystemFile::Boot => data(Payload::Boot, BOOT_BYTES as u64),
             SystemFile::BadClus => {
                 let all = geometry.clusters() * geometry.cluster.bytes();
                 data(Payload::Bytes(Vec::new()), 0);
@@ -238,9 +238,8 @@ impl<'t> Volume<'t> {
         match entry.owner {
             Owner::User(id) => {
                 if let Some(object_id) = &self.tree.file(id).metadata.object_id {
-                    let mut bytes = object_id.object.to_vec();
-                    bytes.extend(object_id.birth.iter().flatten().flatten());
-                    value(AttributeType::ObjectId, bytes);
+                    // Like Windows: where the file was born is told by the index alone.
+                    value(AttributeType::ObjectId, object_id.object.to_vec());
                 }
             }
             Owner::System(SystemFile::Volume) => {

@@ -8,12 +8,14 @@
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use crate::units::ClusterSize;
+
 /// Update sequences protect units of this many bytes, whatever the sector size is.
 pub(crate) const STRIDE: usize = 512;
 /// Size of a block of an index allocation in bytes; Windows uses no other.
 pub(crate) const INDEX_BLOCK: usize = 4096;
 /// `$Boot` covers this many bytes from the start of the volume.
-pub(crate) const BOOT_BYTES: u64 = 8192;
+pub(crate) const BOOT_BYTES: usize = 8192;
 
 /// The boot sector, at the volume's first and last sector.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone)]
@@ -70,9 +72,10 @@ const _: () = assert!(size_of::<BootSector>() == 512);
 
 /// A record or block size as the boot sector says it: a count of clusters, or as a negative number
 /// the power of two when it is less than a cluster.
-pub(crate) fn encoded_size(size: u32, cluster: u32) -> u8 {
-    if size >= cluster {
-        u8::try_from(size / cluster).expect("records are at most 8 clusters")
+pub(crate) fn encoded_size(size: usize, cluster: ClusterSize) -> u8 {
+    let clusters = size as u64 / cluster.bytes();
+    if clusters > 0 {
+        u8::try_from(clusters).expect("records are at most 8 clusters")
     } else {
         u8::try_from(256 - size.trailing_zeros()).expect("sizes are at least 512")
     }
@@ -210,9 +213,6 @@ pub(crate) struct NonResidentHeader {
     pub(crate) initialized: U64,
 }
 const _: () = assert!(size_of::<NonResidentHeader>() == 0x40);
-
-/// Attribute flag: holes take no clusters.
-pub(crate) const ATTRIBUTE_SPARSE: u16 = 0x8000;
 
 /// Value of `$STANDARD_INFORMATION`, the 3.x form.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -418,8 +418,18 @@ pub(crate) fn protect(block: &mut [u8], usa_offset: usize) {
     }
 }
 
+/// A size or offset within a record, block or entry, as they store it in two bytes.
+pub(crate) fn word(n: usize) -> U16 {
+    U16::new(u16::try_from(n).expect("records, blocks and entries are smaller than 64 KiB"))
+}
+
+/// A size or offset within a record, block or value, as they store it in four bytes.
+pub(crate) fn long(n: usize) -> U32 {
+    U32::new(u32::try_from(n).expect("what is built in memory is smaller than 4 GiB"))
+}
+
 /// `n` rounded up to a multiple of 8, as all structures in records and indexes are.
-pub(crate) fn align8(n: usize) -> usize {
+pub(crate) const fn align8(n: usize) -> usize {
     n.next_multiple_of(8)
 }
 
@@ -430,7 +440,7 @@ mod tests {
     #[test]
     fn sizes_are_encoded_as_clusters_or_powers() {
         for (size, cluster, code) in [(1024, 4096, 0xf6), (1024, 512, 2), (4096, 4096, 1), (4096, 65536, 0xf4)] {
-            assert_eq!(encoded_size(size, cluster), code, "{size} {cluster}");
+            assert_eq!(encoded_size(size, ClusterSize(cluster)), code, "{size} {cluster}");
         }
     }
 

@@ -22,15 +22,15 @@ use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::format::{
-    BlockHeader, Collation, EntryHeader, INDEX_BLOCK, IndexRootHeader, NodeHeader, STRIDE, align8, entry_flags,
-    protect,
+    BlockHeader, Collation, EntryHeader, INDEX_BLOCK, IndexRootHeader, NodeHeader, STRIDE, align8, entry_flags, long,
+    protect, word,
 };
 use crate::units::ClusterSize;
 
 /// Where the update sequence array lies in an index block.
 const USA_OFFSET: usize = size_of::<BlockHeader>() + size_of::<NodeHeader>();
 /// Where the entries begin in an index block: behind the array.
-const ENTRIES_OFFSET: usize = align8_const(USA_OFFSET + 2 * (INDEX_BLOCK / STRIDE + 1));
+const ENTRIES_OFFSET: usize = align8(USA_OFFSET + 2 * (INDEX_BLOCK / STRIDE + 1));
 /// Bytes of a child's virtual cluster at the end of an entry.
 const CHILD: usize = 8;
 /// Bytes of the entry that ends a node without children.
@@ -39,10 +39,6 @@ const LAST: usize = size_of::<EntryHeader>();
 pub(crate) const ROOT_HEADERS: usize = size_of::<IndexRootHeader>() + size_of::<NodeHeader>();
 /// The least room that a root needs: an end entry that leads to one child.
 pub(crate) const LEAST_ROOT: usize = LAST + CHILD;
-
-const fn align8_const(n: usize) -> usize {
-    n.div_ceil(8) * 8
-}
 
 /// One index entry as it stands in a leaf.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +63,8 @@ impl IndexEntry {
         let length = align8(size_of::<EntryHeader>() + key.len() + data.len());
         let header = EntryHeader {
             value,
-            length: U16::new(u16::try_from(length).expect("keys are at most 578 bytes")),
-            key_length: U16::new(u16::try_from(key.len()).expect("keys are at most 578 bytes")),
+            length: word(length),
+            key_length: word(key.len()),
             flags: U16::new(0),
             pad: U16::new(0),
         };
@@ -98,7 +94,7 @@ impl IndexEntry {
         let Some(vcn) = child else { return };
         out.extend_from_slice(&vcn.to_le_bytes());
         let header = EntryHeader::mut_from_prefix(&mut out[start..]).expect("an entry begins with its header").0;
-        header.length = U16::new(header.length.get() + CHILD as u16);
+        header.length = word(usize::from(header.length.get()) + CHILD);
         header.flags = U16::new(entry_flags::CHILD);
     }
 }
@@ -134,7 +130,7 @@ impl IndexShape {
     /// Spreads entries of these sizes. They stay in the root if they fit into `small_root` bytes;
     /// otherwise the root gets at most `large_root`.
     pub(crate) fn new(sizes: &[usize], small_root: usize, large_root: usize) -> Self {
-        let count = u32::try_from(sizes.len()).expect("an index has fewer entries than the volume records");
+        let count = count_of(sizes);
         let all = sizes.iter().sum::<usize>() + LAST;
         if all <= small_root || count == 0 {
             return Self { levels: Vec::new(), root: (0..count).collect(), root_bytes: all };
@@ -143,11 +139,11 @@ impl IndexShape {
         let mut entries: Option<Vec<u32>> = None;
         loop {
             let child = if levels.is_empty() { 0 } else { CHILD };
-            let level_count = entries.as_ref().map_or(count, |e| e.len() as u32);
+            let level_count = entries.as_ref().map_or(count, |e| count_of(e));
             let size_at = |p: u32| entries.as_ref().map_or(p, |e| e[p as usize]);
             let nodes = fill_nodes(level_count, |p| sizes[size_at(p) as usize] + child, LAST + child);
             let up: Vec<u32> = nodes[..nodes.len() - 1].iter().map(|node| size_at(node.end)).collect();
-            let first_block = levels.last().map_or(0, |l| l.first_block + l.nodes.len() as u32);
+            let first_block = levels.last().map_or(0, |l| l.first_block + count_of(&l.nodes));
             levels.push(Level { entries, nodes, first_block });
             let root_bytes = up.iter().map(|&e| sizes[e as usize] + CHILD).sum::<usize>() + LEAST_ROOT;
             if root_bytes <= large_root.max(LEAST_ROOT) {
@@ -159,7 +155,7 @@ impl IndexShape {
 
     /// How many blocks the index allocation has.
     pub(crate) fn blocks(&self) -> u32 {
-        self.levels.last().map_or(0, |l| l.first_block + l.nodes.len() as u32)
+        self.levels.last().map_or(0, |l| l.first_block + count_of(&l.nodes))
     }
 
     /// Bytes of the `$INDEX_ROOT` value.
@@ -172,20 +168,20 @@ impl IndexShape {
         let header = IndexRootHeader {
             kind: U32::new(kind.attribute),
             collation: U32::new(kind.collation as u32),
-            block_size: U32::new(INDEX_BLOCK as u32),
+            block_size: long(INDEX_BLOCK),
             block_clusters: u8::try_from(vcns_per_block(cluster)).expect("a block has at most 8 units"),
             pad: [0; 3],
         };
         let mut value = header.as_bytes().to_vec();
         let children = self.levels.last().map(|below| (below.first_block, cluster));
         let node = NodeHeader {
-            entries: U32::new(size_of::<NodeHeader>() as u32),
-            used: U32::new((size_of::<NodeHeader>() + self.root_bytes) as u32),
-            allocated: U32::new((size_of::<NodeHeader>() + self.root_bytes) as u32),
+            entries: long(size_of::<NodeHeader>()),
+            used: long(size_of::<NodeHeader>() + self.root_bytes),
+            allocated: long(size_of::<NodeHeader>() + self.root_bytes),
             flags: U32::new(u32::from(children.is_some())),
         };
         value.extend_from_slice(node.as_bytes());
-        let positions = 0..self.root.len() as u32;
+        let positions = 0..count_of(&self.root);
         write_entries(positions, |p| &entries[self.root[p as usize] as usize], children, &mut value);
         value
     }
@@ -200,11 +196,11 @@ impl IndexShape {
         let mut block = Vec::with_capacity(INDEX_BLOCK);
         for (depth, level) in self.levels.iter().enumerate() {
             let below = depth.checked_sub(1).map(|d| (self.levels[d].first_block, cluster));
-            for (i, node) in level.nodes.iter().enumerate() {
+            for (number, node) in (level.first_block..).zip(&level.nodes) {
                 block.clear();
                 block.resize(ENTRIES_OFFSET, 0);
                 write_entries(node.clone(), |p| &entries[level.entry(p) as usize], below, &mut block);
-                let vcn = u64::from(level.first_block + i as u32) * vcns_per_block(cluster);
+                let vcn = u64::from(number) * vcns_per_block(cluster);
                 finish_block(&mut block, vcn, below.is_some());
                 out(&block)?;
             }
@@ -219,6 +215,11 @@ pub(crate) struct IndexKind {
     /// Type of the indexed attribute, zero for a view index.
     pub(crate) attribute: u32,
     pub(crate) collation: Collation,
+}
+
+/// A count of entries or nodes; an index has fewer of both than the volume has records.
+fn count_of<T>(items: &[T]) -> u32 {
+    u32::try_from(items.len()).expect("entries are numbered in 32 bits")
 }
 
 /// Splits `count` entries into nodes, each as full as it gets. Every two nodes have one entry
@@ -269,7 +270,7 @@ fn write_entries<'e>(
     let last = child(positions.end);
     let header = EntryHeader {
         value: U64::new(0),
-        length: U16::new((LAST + last.map_or(0, |_| CHILD)) as u16),
+        length: word(LAST + last.map_or(0, |_| CHILD)),
         key_length: U16::new(0),
         flags: U16::new(entry_flags::LAST | last.map_or(0, |_| entry_flags::CHILD)),
         pad: U16::new(0),
@@ -284,15 +285,15 @@ fn finish_block(block: &mut Vec<u8>, vcn: u64, has_children: bool) {
     block.resize(INDEX_BLOCK, 0);
     let header = BlockHeader {
         magic: *b"INDX",
-        usa_offset: U16::new(USA_OFFSET as u16),
-        usa_count: U16::new((INDEX_BLOCK / STRIDE + 1) as u16),
+        usa_offset: word(USA_OFFSET),
+        usa_count: word(INDEX_BLOCK / STRIDE + 1),
         lsn: U64::new(0),
         vcn: U64::new(vcn),
     };
     let node = NodeHeader {
-        entries: U32::new((ENTRIES_OFFSET - size_of::<BlockHeader>()) as u32),
-        used: U32::new(used as u32),
-        allocated: U32::new((INDEX_BLOCK - size_of::<BlockHeader>()) as u32),
+        entries: long(ENTRIES_OFFSET - size_of::<BlockHeader>()),
+        used: long(used),
+        allocated: long(INDEX_BLOCK - size_of::<BlockHeader>()),
         flags: U32::new(u32::from(has_children)),
     };
     block[..size_of::<BlockHeader>()].copy_from_slice(header.as_bytes());

@@ -116,11 +116,6 @@ impl<'t> Links<'t> {
     pub(crate) fn in_directory(&self, directory: FileId) -> &[Link<'t>] {
         &self.links[self.in_directory[directory.index()]..self.in_directory[directory.index() + 1]]
     }
-
-    /// All links.
-    pub(crate) fn all(&self) -> &[Link<'t>] {
-        &self.links
-    }
 }
 
 /// Where each file's share begins when things are sorted by file, with one more for the end.
@@ -225,7 +220,7 @@ mod tests {
 
     fn namespaces(tree: &Tree) -> Vec<(String, Namespace, bool)> {
         let links = Links::of(tree);
-        links.all().iter().map(|link| (link.name.to_string(), link.namespace, link.dos.is_some())).collect()
+        links.links.iter().map(|link| (link.name.to_string(), link.namespace, link.dos.is_some())).collect()
     }
 
     #[test]

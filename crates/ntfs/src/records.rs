@@ -10,7 +10,7 @@ use zerocopy::little_endian::{U16, U32, U64};
 use crate::attribute::{NonResident, Storage, pack, write_list_entry, write_resident};
 use crate::error::WriteError;
 use crate::files::{Attribute, Body};
-use crate::format::{ATTRIBUTE_END, AttributeType, RecordHeader, STRIDE, align8, protect, record_flags};
+use crate::format::{ATTRIBUTE_END, AttributeType, RecordHeader, STRIDE, align8, long, protect, record_flags, word};
 use crate::slots::{Payload, Slot};
 use crate::units::FileRef;
 use crate::volume::Volume;
@@ -178,15 +178,15 @@ impl Volume<'_> {
         record.resize(self.geometry.record, 0);
         let bytes = RecordHeader {
             magic: *b"FILE",
-            usa_offset: U16::new(USA_OFFSET as u16),
-            usa_count: U16::new((self.geometry.record / STRIDE + 1) as u16),
+            usa_offset: word(USA_OFFSET),
+            usa_count: word(self.geometry.record / STRIDE + 1),
             lsn: U64::new(0),
             sequence: U16::new(header.reference.sequence),
             links: U16::new(header.links),
-            attributes: U16::new(self.geometry.attributes_offset() as u16),
+            attributes: word(self.geometry.attributes_offset()),
             flags: U16::new(header.flags),
-            used: U32::new(used as u32),
-            allocated: U32::new(self.geometry.record as u32),
+            used: long(used),
+            allocated: long(self.geometry.record),
             base: header.base.map_or(U64::new(0), FileRef::to_disk),
             next_instance: U16::new(header.instances),
             pad: U16::new(0),

@@ -11,7 +11,7 @@ use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U32, U64};
 
 use crate::error::LayoutError;
-use crate::format::SecurityHeader;
+use crate::format::{SecurityHeader, long, word};
 use crate::index::IndexEntry;
 
 /// A block of `$SDS`; its copy follows it.
@@ -167,26 +167,26 @@ fn sid_bytes(sid: &[u8]) -> &[u8] {
 /// A self-relative descriptor with the owner, the group Administrators and access-allowed entries
 /// of (flags, mask, who). [MS-DTYP] 2.4.6, 2.4.5, 2.4.4.2.
 fn descriptor(owner: &[u8], entries: &[(u8, u32, &[u8])]) -> Vec<u8> {
-    const HEADER: u32 = 20;
+    const HEADER: usize = 20;
     let mut aces = Vec::new();
     for (flags, mask, who) in entries {
         let who = sid_bytes(who);
         aces.extend([0, *flags]);
-        aces.extend((8 + who.len() as u16).to_le_bytes());
+        aces.extend_from_slice(word(8 + who.len()).as_bytes());
         aces.extend(mask.to_le_bytes());
         aces.extend(who);
     }
-    let acl_size = 8 + aces.len() as u16;
-    let owner_at = HEADER + u32::from(acl_size);
-    let group_at = owner_at + sid_bytes(owner).len() as u32;
+    let acl_size = 8 + aces.len();
+    let owner_at = HEADER + acl_size;
+    let group_at = owner_at + sid_bytes(owner).len();
     // Revision 1; self-relative, with a DACL.
     let mut bytes = vec![1, 0, 0x04, 0x80];
     for offset in [owner_at, group_at, 0, HEADER] {
-        bytes.extend(offset.to_le_bytes());
+        bytes.extend_from_slice(long(offset).as_bytes());
     }
     bytes.extend([2, 0]);
-    bytes.extend(acl_size.to_le_bytes());
-    bytes.extend((entries.len() as u16).to_le_bytes());
+    bytes.extend_from_slice(word(acl_size).as_bytes());
+    bytes.extend_from_slice(word(entries.len()).as_bytes());
     bytes.extend([0, 0]);
     bytes.extend(aces);
     bytes.extend(sid_bytes(owner));

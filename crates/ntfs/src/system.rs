@@ -5,7 +5,7 @@ use zerocopy::little_endian::{U16, U32, U64};
 
 use nanovhd_tree::{Attributes, Name};
 
-use crate::format::{AttributeType, BOOT_BYTES, BootSector, encoded_size};
+use crate::format::{AttributeType, BOOT_BYTES, BootSector, INDEX_BLOCK, encoded_size};
 use crate::geometry::Geometry;
 use crate::index::IndexEntry;
 use crate::secure::SystemDescriptor;
@@ -58,7 +58,7 @@ impl SystemFile {
     /// first, where zero would mean that it doesn't matter.
     pub(crate) fn reference(self) -> FileRef {
         let record = self as u32;
-        let sequence = if record < 16 { record.max(1) as u16 } else { 1 };
+        let sequence = u16::try_from(record).ok().filter(|n| (1..16).contains(n)).unwrap_or(1);
         FileRef { record, sequence }
     }
 
@@ -242,9 +242,9 @@ pub(crate) fn boot(geometry: &Geometry, mft: Lcn, mirror: Lcn) -> Vec<u8> {
         total_sectors: U64::new(geometry.sectors() - 1),
         mft_lcn: U64::new(mft.0),
         mirror_lcn: U64::new(mirror.0),
-        record_size: encoded_size(geometry.record as u32, geometry.cluster.0),
+        record_size: encoded_size(geometry.record, geometry.cluster),
         pad1: [0; 3],
-        index_size: encoded_size(crate::format::INDEX_BLOCK as u32, geometry.cluster.0),
+        index_size: encoded_size(INDEX_BLOCK, geometry.cluster),
         pad2: [0; 3],
         serial: U64::new(geometry.serial),
         checksum: U32::new(0),
@@ -252,7 +252,7 @@ pub(crate) fn boot(geometry: &Geometry, mft: Lcn, mirror: Lcn) -> Vec<u8> {
         signature: [0x55, 0xaa],
     };
     let mut boot = sector.as_bytes().to_vec();
-    boot.resize(BOOT_BYTES as usize, 0);
+    boot.resize(BOOT_BYTES, 0);
     boot
 }
 
@@ -277,6 +277,16 @@ mod tests {
         assert_eq!(table[128..132], [0x10, 0, 0, 0]);
         assert_eq!(table[160 * 14 + 128..][..4], [0, 1, 0, 0]);
         assert!(table[160 * 15..].iter().all(|&b| b == 0));
+    }
+
+    /// The checksum that Windows stores beside its table is right for ours: so they are the same.
+    #[test]
+    fn the_upcase_table_is_windows_own() {
+        const POLYNOMIAL: u64 = 0x9a6c_9329_ac4b_c9b5;
+        let step = |crc: u64| (0..8).fold(crc, |crc, _| crc >> 1 ^ if crc & 1 == 1 { POLYNOMIAL } else { 0 });
+        let bytes = nanovhd_tree::upcase_table().iter().flat_map(|unit| unit.to_le_bytes());
+        let crc = !bytes.fold(u64::MAX, |crc, byte| step(crc ^ u64::from(byte)));
+        assert_eq!(crc.to_le_bytes(), upcase_info()[8..16]);
     }
 
     #[test]

@@ -142,13 +142,15 @@ impl Volume<'_> {
         Ok(())
     }
 
-    /// A bit for each record of the MFT, set for those in use.
+    /// A bit for each record of the MFT, set for those in use; up to the last of them.
     fn mft_bitmap(&self) -> Vec<u8> {
-        let mut bitmap = vec![0; (self.mft_records.div_ceil(64) * 8) as usize];
+        let mut bitmap = Vec::new();
         for file in &self.files {
             let first = file.reference.record;
             for record in first..=first + file.extensions {
-                bitmap[record as usize / 8] |= 1 << (record % 8);
+                let byte = record as usize / 8;
+                bitmap.resize(bitmap.len().max(byte + 1), 0);
+                bitmap[byte] |= 1 << (record % 8);
             }
         }
         bitmap
@@ -177,8 +179,9 @@ impl Volume<'_> {
 
 /// A bitmap in whole 64-bit words whose first `count` bits are set.
 pub(crate) fn bitmap_of_ones(count: u64) -> Vec<u8> {
-    let mut bitmap = vec![0xff; (count / 8) as usize];
-    if count % 8 != 0 {
+    let whole = usize::try_from(count / 8).expect("a bitmap that is built fits into memory");
+    let mut bitmap = vec![0xff; whole];
+    if !count.is_multiple_of(8) {
         bitmap.push((1 << (count % 8)) - 1);
     }
     bitmap.resize(bitmap.len().next_multiple_of(8), 0);
@@ -204,11 +207,8 @@ impl Output<'_> {
 
     fn fill(&mut self, offset: u64, count: u64, byte: u8) -> Result<(), WriteError> {
         let piece = [byte; 4096];
-        let end = offset + count;
-        for at in (offset..end).step_by(piece.len()) {
-            self.put(at, &piece[..piece.len().min((end - at) as usize)])?;
-        }
-        Ok(())
+        debug_assert!(count.is_multiple_of(piece.len() as u64), "a journal is whole pages");
+        (offset..offset + count).step_by(piece.len()).try_for_each(|at| self.put(at, &piece))
     }
 
     fn flush(&mut self) -> Result<(), WriteError> {

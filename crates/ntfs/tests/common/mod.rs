@@ -1,5 +1,11 @@
 //! What the tests of this crate share: sample trees, writing a volume to a file, running checkers.
-#![expect(clippy::print_stderr, dead_code, unreachable_pub, reason = "test support, of which each test uses a part")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "test support: small numbers of our own, and a failure is a failed test"
+)]
+#![allow(clippy::allow_attributes, dead_code, reason = "each test file uses a part")]
 
 use std::fs::File;
 use std::process::{Command, Output};
@@ -18,7 +24,10 @@ pub fn have(tool: &str) -> bool {
         std::env::split_paths(&path).chain(["/sbin".into(), "/usr/sbin".into()]).any(|dir| dir.join(tool).is_file())
     });
     if !found {
-        assert!(std::env::var_os("NANOVHD_REQUIRE_TOOLS").is_none_or(|v| v != "1"), "{tool} is required but not found");
+        assert!(
+            std::env::var_os("NANOVHD_REQUIRE_TOOLS").is_none_or(|v| v != "1"),
+            "{tool} is required but not found"
+        );
         eprintln!("skipped: {tool} not found");
     }
     found
@@ -176,47 +185,52 @@ pub fn descriptor(number: u32) -> Vec<u8> {
     sd
 }
 
-/// A tree with some of everything.
-pub fn varied() -> Builder {
+/// A tree with some of everything; `many` is how often a file is linked, and a fifth of it how many
+/// streams another has.
+pub fn varied(many: u64) -> Builder {
     let mut b = Builder::new();
     let root = Tree::ROOT;
     let windows = b.dir(root, "Windows");
     let system32 = b.dir(windows, "System32");
     let winsxs = b.dir(windows, "WinSxS");
     b.dir(root, "Empty folder");
-    for (i, len) in [0, 1, 100, 500, 690, 700, 720, 730, 740, 4095, 4096, 4097, 70_000, 1 << 20].into_iter().enumerate() {
+    for (i, len) in
+        [0, 1, 100, 500, 690, 700, 720, 730, 740, 4095, 4096, 4097, 70_000, 1 << 20].into_iter().enumerate()
+    {
         let file = b.file(system32, format!("file{i:02}.dll").as_str(), len);
         if i % 2 == 0 {
             let component = b.dir(winsxs, format!("amd64_component_{i}_31bf3856ad364e35_10.0.14393.0_none").as_str());
             b.tree.link(component, format!("file{i:02}.dll").as_str().into(), file).unwrap();
         }
     }
-    let many = b.dir(root, "Many entries");
+    let full = b.dir(root, "Many entries");
     for i in 0..3_000u32 {
-        b.file(many, format!("entry number {i:05} with a long name.txt").as_str(), u64::from(i % 40) * 25);
+        b.file(full, format!("entry number {i:05} with a long name.txt").as_str(), u64::from(i % 40) * 25);
     }
     let linked = b.file(root, "linked often.bin", 9_000);
     let links = b.dir(root, "Links");
-    for i in 0..1_000 {
+    for i in 0..many {
         b.tree.link(links, format!("hard link {i}").as_str().into(), linked).unwrap();
     }
     let streams = b.file(root, "streams.txt", 300);
-    for i in 0..200 {
+    for i in 0..many / 5 {
         b.stream(streams, format!("stream {i}").as_str(), i * 40);
     }
-    b.stream(many, "on a directory", 5_000);
+    b.stream(full, "on a directory", 5_000);
     let program = b.dir(root, "Program Files");
     b.tree.set_short_name(root, &"Program Files".into(), Some("PROGRA~1".into())).unwrap();
     let long = b.file(program, "A long file name.html", 10);
     b.tree.set_short_name(program, &"A long file name.html".into(), Some("ALONGF~1.HTM".into())).unwrap();
     b.tree.metadata_mut(long).object_id = Some(ObjectId { object: [7; 16], birth: None });
-    b.tree.metadata_mut(program).object_id = Some(ObjectId { object: [3; 16], birth: Some([[1; 16], [2; 16], [0; 16]]) });
+    b.tree.metadata_mut(program).object_id =
+        Some(ObjectId { object: [3; 16], birth: Some([[1; 16], [2; 16], [0; 16]]) });
     b.symlink(root, "link to Windows", "Windows");
     for i in 0..300 {
-        b.symlink(many, &format!("link {i}"), "..\\Windows");
+        b.symlink(full, &format!("link {i}"), "..\\Windows");
     }
     let unicode = b.dir(root, "Unicode");
-    for name in ["日本語.txt", "ελληνικά", "עברית", "e\u{301}", "😀 surrogates", "ß", "twin", "TWIN", "Twin"] {
+    for name in ["日本語.txt", "ελληνικά", "עברית", "e\u{301}", "😀 surrogates", "ß", "twin", "TWIN", "Twin"]
+    {
         b.file(unicode, name, 50);
     }
     b.file(unicode, Name::from_units([0xd800, 0x61]), 5);
