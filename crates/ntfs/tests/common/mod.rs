@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     reason = "test support: small numbers of our own, and a failure is a failed test"
 )]
-#![allow(clippy::allow_attributes, dead_code, reason = "each test file uses a part")]
+#![allow(clippy::allow_attributes, dead_code, unreachable_pub, reason = "each test file uses a part")]
 
 use std::fs::File;
 use std::process::{Command, Output};

@@ -1,0 +1,194 @@
+//! What a plan promises, and what it refuses.
+#![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
+
+mod common;
+
+use common::{Builder, content_bytes, options, varied, write_volume};
+use nanovhd_ntfs::{LayoutError, LossKind, Target, Volume, VolumeOptions, WriteError};
+use nanovhd_tree::{Attributes, Content, Metadata, Name, ObjectId, Tree};
+use proptest::prelude::*;
+
+fn refusal(tree: &Tree, options: &VolumeOptions) -> LayoutError {
+    Volume::lay_out(tree, options).unwrap_err()
+}
+
+#[test]
+fn the_least_size_is_enough_and_no_less() {
+    let tree = varied(100).tree;
+    for cluster_size in [512, 4096, 65536] {
+        let options = VolumeOptions { cluster_size, ..options(0) };
+        let least = Volume::minimum_size(&tree, &options).unwrap();
+        Volume::lay_out(&tree, &VolumeOptions { size: least, ..options.clone() }).unwrap();
+        let less = least - u64::from(cluster_size);
+        let error = refusal(&tree, &VolumeOptions { size: less, ..options.clone() });
+        assert_eq!(error, LayoutError::TooSmall { needed: least, size: less });
+        assert_eq!(refusal(&tree, &options), LayoutError::TooSmall { needed: least, size: 0 });
+    }
+}
+
+#[test]
+fn impossible_trees_are_refused_with_their_paths() {
+    let size = 64 << 20;
+    let refused = |change: &dyn Fn(&mut Builder)| {
+        let mut builder = Builder::new();
+        change(&mut builder);
+        refusal(&builder.tree, &options(size)).to_string()
+    };
+    let reserved = refused(&|b| {
+        b.file(Tree::ROOT, "$mftmirr", 1);
+    });
+    assert!(reserved.contains("\"$mftmirr\""), "{reserved}");
+    let encrypted = refused(&|b| {
+        let folder = b.dir(Tree::ROOT, "Users");
+        let file = b.file(folder, "secret.txt", 1);
+        b.tree.metadata_mut(file).attributes = Attributes::ENCRYPTED;
+    });
+    assert!(encrypted.starts_with("\\Users\\secret.txt is encrypted"), "{encrypted}");
+    let twice = refused(&|b| {
+        let file = b.file(Tree::ROOT, "a.txt", 1);
+        b.stream(file, "Zone", 1);
+        b.stream(file, "zone", 1);
+    });
+    assert!(twice.starts_with("\\a.txt has two streams"), "{twice}");
+    let object_ids = refused(&|b| {
+        for name in ["one", "two"] {
+            let file = b.file(Tree::ROOT, name, 1);
+            b.tree.metadata_mut(file).object_id = Some(ObjectId { object: [9; 16], birth: None });
+        }
+    });
+    assert_eq!(object_ids, "\\one and \\two have the same object id");
+    let reparse = refused(&|b| {
+        let file = b.file(Tree::ROOT, "link", 0);
+        b.reparse(file, 0xa000_000c, vec![0; 0x4000]);
+    });
+    assert!(reparse.contains("16392 bytes; the most is 16384"), "{reparse}");
+    let links = refused(&|b| {
+        let file = b.file(Tree::ROOT, "first", 1);
+        for i in 0..9_000 {
+            b.tree.link(Tree::ROOT, format!("link {i}").as_str().into(), file).unwrap();
+        }
+    });
+    assert!(links.starts_with("\\first has so many names"), "{links}");
+}
+
+#[test]
+fn impossible_options_are_refused() {
+    let tree = Tree::new();
+    let label = Name::from("x".repeat(33).as_str());
+    let error = refusal(&tree, &VolumeOptions { label: label.clone(), ..options(64 << 20) });
+    assert_eq!(error, LayoutError::LabelTooLong { label, units: 33 });
+    let hidden_sectors = 1 << 32;
+    let error = refusal(&tree, &VolumeOptions { hidden_sectors, ..options(64 << 20) });
+    assert_eq!(error, LayoutError::HiddenSectors(hidden_sectors));
+}
+
+#[test]
+fn what_ntfs_cannot_keep_is_reported() {
+    let mut tree = Tree::new();
+    let mut add = |name: &str, attributes| {
+        let metadata = Metadata { attributes, ..Metadata::default() };
+        tree.add_file(Tree::ROOT, name.into(), metadata, Content::empty()).unwrap();
+    };
+    add("a", Attributes::COMPRESSED);
+    add("b", Attributes::COMPRESSED.with(Attributes::SPARSE_FILE));
+    let volume = Volume::lay_out(&tree, &options(64 << 20)).unwrap();
+    let losses: Vec<_> = volume.losses().iter().map(|l| (l.kind, l.files, l.example.as_str())).collect();
+    let expected =
+        [(LossKind::Compressed, 2, "\\a"), (LossKind::Sparse, 1, "\\b"), (LossKind::NoDescriptor, 3, "\\")];
+    assert_eq!(losses, expected);
+}
+
+#[test]
+fn contents_that_do_not_come_are_an_error() {
+    let mut builder = Builder::new();
+    builder.file(Tree::ROOT, "small", 10);
+    let volume = Volume::lay_out(&builder.tree, &options(64 << 20)).unwrap();
+    let out = tempfile::tempfile().unwrap();
+    assert!(matches!(volume.write_metadata(&|_| None, &out), Err(WriteError::Missing(0))));
+    let short = |_| Some([1u8, 2, 3].into());
+    let error = volume.write_metadata(&short, &out).unwrap_err();
+    assert!(matches!(error, WriteError::Length { placement: 0, expected: 10, found: 3 }), "{error}");
+}
+
+#[test]
+fn the_same_tree_gives_the_same_bytes() {
+    let bytes = || {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("volume");
+        let file = std::fs::File::create_new(&path).unwrap();
+        write_volume(&varied(30).tree, &options(64 << 20), &file);
+        std::fs::read(&path).unwrap()
+    };
+    assert!(bytes() == bytes());
+}
+
+/// Checks what every plan promises about places: contents lie apart from each other, inside the
+/// extents, in the order of their sources.
+fn check_plan(tree: &Tree, options: &VolumeOptions) {
+    let volume = Volume::lay_out(tree, options).unwrap();
+    let extents = volume.extents();
+    assert!(extents.windows(2).all(|w| w[0].end <= w[1].start), "{extents:?}");
+    assert!(extents.iter().all(|e| e.end <= options.size));
+    let mut end = 0;
+    for placement in volume.placements() {
+        let Target::Extent { offset } = placement.target else { continue };
+        let last = offset + placement.content.len();
+        assert!(offset >= end, "contents overlap or go back");
+        assert!(extents.iter().any(|e| e.start <= offset && last <= e.end), "outside of the extents");
+        end = last;
+    }
+}
+
+#[test]
+fn a_large_volume_has_few_extents() {
+    let tree = varied(30).tree;
+    let size = 4 << 40;
+    check_plan(&tree, &options(size));
+    let volume = Volume::lay_out(&tree, &options(size)).unwrap();
+    let bytes: u64 = volume.extents().iter().map(|e| e.end - e.start).sum();
+    assert!(bytes < 100 << 20, "the bitmap of 128 MiB is not among them: {bytes}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    /// Random trees keep the promises, whatever the sizes of names, streams and link groups.
+    #[test]
+    fn random_trees_are_laid_out(
+        files in prop::collection::vec((0usize..20, 1usize..255, 0u64..20_000, 0usize..5, 0usize..30), 1..60),
+        cluster in prop::sample::select(vec![512u32, 4096, 65536]),
+    ) {
+        let mut builder = Builder::new();
+        let mut folders = vec![Tree::ROOT];
+        for (i, (folder, name, len, links, streams)) in files.into_iter().enumerate() {
+            let parent = folders[folder % folders.len()];
+            let name = |kind: &str, n: usize| {
+                let mut text = format!("{kind}{i}-{n}-");
+                text.extend(std::iter::repeat_n('n', name.saturating_sub(text.len())));
+                text
+            };
+            folders.push(builder.dir(parent, name("folder", 0).as_str()));
+            let file = builder.file(parent, name("file", 0).as_str(), len);
+            for n in 0..links {
+                builder.tree.link(Tree::ROOT, name("link", n).as_str().into(), file).unwrap();
+            }
+            for n in 0..streams {
+                builder.stream(file, name("stream", n).as_str(), len / (n as u64 + 1));
+            }
+        }
+        check_plan(&builder.tree, &VolumeOptions { cluster_size: cluster, ..options(512 << 20) });
+        let out = tempfile::tempfile().unwrap();
+        write_volume(&builder.tree, &VolumeOptions { cluster_size: cluster, ..options(512 << 20) }, &out);
+    }
+}
+
+/// Every byte of memory contents that need clusters arrives too.
+#[test]
+fn contents_in_memory_are_not_asked_for() {
+    let mut builder = Builder::new();
+    let content = Content::bytes(vec![0x42; 100_000]);
+    assert_eq!(content_bytes(&content).len(), 100_000);
+    builder.file_of(Tree::ROOT, "memory", content);
+    let volume = Volume::lay_out(&builder.tree, &options(64 << 20)).unwrap();
+    assert!(volume.placements().is_empty());
+}
