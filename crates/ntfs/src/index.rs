@@ -321,14 +321,14 @@ mod tests {
             }
         }
         let mut out = Vec::new();
-        for (position, &entry) in shape.root.iter().enumerate() {
+        for (position, &entry) in (0..).zip(&shape.root) {
             if let Some(depth) = shape.levels.len().checked_sub(1) {
-                visit(shape, depth, position as u32, &mut out);
+                visit(shape, depth, position, &mut out);
             }
             out.push(entry);
         }
         if let Some(depth) = shape.levels.len().checked_sub(1) {
-            visit(shape, depth, shape.root.len() as u32, &mut out);
+            visit(shape, depth, count_of(&shape.root), &mut out);
         }
         out
     }
