@@ -1,2 +1,21 @@
-//! cli
-fn main() {}
+//! `nanovhd`: a Windows image in, a virtual disk out.
+//!
+//! This is arguments, progress, messages and exit codes; all else is in the `nanovhd` library.
+
+mod args;
+mod commands;
+mod failure;
+mod image_ref;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    match commands::run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,1 +1,69 @@
-//! Placeholder while the crate is being written.
+//! nanovhd turns a Windows image (WIM) into a bootable virtual disk, without Windows.
+//!
+//! ```text
+//!  Recipe ───────► Plan ─────────────────────────────► build ──► .vhdx, .vhd or .raw
+//!                   ▲  printed, serialised, compared;    ▲
+//!  Media ──► Tree ──┘  nothing is written                └── blobs of the WIM, in its own order
+//! ```
+//!
+//! A [`Media`] is a WIM file, or a folder laid out like the Windows Server 2016 media. A [`Recipe`]
+//! says what to make of it. Together they give a [`Plan`], in which everything is decided: every
+//! bad input is found here. [`Plan::build`] carries it out in one pass over the WIM, and gives the
+//! output its name only when it is complete and on the disk.
+//!
+//! ```no_run
+//! use nanovhd::{BuildOptions, Edition, Media, Recipe};
+//!
+//! let media = Media::open("WindowsServer2016")?;
+//! let plan = Recipe::for_output("nano.vhdx")?.edition(Edition::Datacenter).plan(&media)?;
+//! println!("{plan}");
+//! let report = plan.build("nano.vhdx", &BuildOptions::default(), &())?;
+//! println!("{} bytes in {:.1} s", report.file_length.0, report.seconds);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The same inputs give the same bytes, whatever the number of threads: identifiers are derived
+//! from the image and the recipe, times are those of the image.
+//!
+//! A [`Media`] can also be looked into: [`Inspection`] sums up what it holds, [`Media::list`] shows a
+//! directory of an image and [`Media::cat`] copies a file out of it.
+
+mod browse;
+mod build;
+mod contents;
+mod counts;
+mod format;
+mod geometry;
+mod identity;
+mod inspect;
+mod media;
+mod outline;
+mod output;
+mod owners;
+mod plan;
+mod progress;
+mod recipe;
+mod select;
+mod size;
+mod text;
+mod time;
+
+pub use browse::{BrowseError, Listed, ListedStream, Listing};
+pub use build::{BuildError, BuildOptions, Report};
+pub use counts::Counts;
+pub use format::{DiskFormat, Firmware, FormatError};
+pub use inspect::{BlobCounts, Found, ImageInspection, Inspection, Stated};
+pub use media::{Media, MediaError};
+pub use nanovhd_ntfs::LayoutError;
+pub use nanovhd_wim::ImageSelector;
+pub use outline::{
+    ContentsOutline, DiskOutline, ImageOutline, MediaOutline, Outline, PartitionOutline, VolumeOutline,
+};
+pub use output::OutputError;
+pub use owners::Owners;
+pub use plan::{Plan, PlanError};
+pub use progress::{Progress, Stage};
+pub use recipe::Recipe;
+pub use select::{Chosen, ChosenBy, Edition, ImageList, Selection, SelectionError};
+pub use size::{Size, SizeError};
+pub use time::Utc;

@@ -1,0 +1,226 @@
+//! The command line.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, value_parser};
+use nanovhd::{DiskFormat, Edition, Firmware, ImageSelector, Size};
+
+use crate::image_ref::ImageRef;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    failed: the output can't be written, a path is not there, …
+  2    wrong usage: arguments that are unknown, missing or don't fit the image
+  3    bad input: the media is missing, damaged or of a kind that is not supported
+  130  interrupted; nothing is left behind";
+
+const BUILD_EXAMPLES: &str = "\
+Examples:
+  A disk for a Hyper-V machine of generation 2:
+    nanovhd build --media D:\\ --edition datacenter -o nano.vhdx
+  One for generation 1, from a WIM, with 8 GiB:
+    nanovhd build --media NanoServer.wim --image 1 --size 8GiB -o nano.vhd
+  One for Azure, which wants a fixed VHD:
+    nanovhd build --media media --edition standard --fixed -o nano.vhd";
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  nanovhd plan --media media --edition datacenter -o nano.vhdx
+  nanovhd plan --media NanoServer.wim --image 2 --json | jq .partitions";
+
+const IMAGE_HELP: &str = "\
+IMAGE is a .wim file or a media folder. If it holds several images, choose one by its number or name \
+behind a colon: NanoServer.wim:2";
+
+/// Turns Windows images (WIM) into bootable virtual disks, without Windows.
+///
+/// No administrator rights, no mounts, no temporary copy: the files go from the WIM straight to
+/// their places on the disk.
+#[derive(Debug, Parser)]
+#[command(name = "nanovhd", version, about, long_about, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(propagate_version = true, infer_subcommands = false, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build a virtual disk
+    #[command(after_help = BUILD_EXAMPLES)]
+    Build(Build),
+    /// Show what build would make, and write nothing
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan(Plan),
+    /// Show which images a media holds
+    Inspect(Inspect),
+    /// List a directory of an image
+    #[command(after_help = IMAGE_HELP)]
+    Ls(Ls),
+    /// Write a file of an image to standard output
+    #[command(after_help = IMAGE_HELP)]
+    Cat(Cat),
+}
+
+/// `nanovhd build`.
+#[derive(Debug, Args)]
+pub(crate) struct Build {
+    /// The file to make; its suffix says what kind: .vhdx, .vhd, .raw or .img
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) recipe: Recipe,
+    /// Replace the output file if there is one
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Unpack with N threads [default: all that the machine has]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Print a report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// `nanovhd plan`: the arguments of `build`, but the output is not needed.
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// The file that would be made [default: some .vhdx]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) recipe: Recipe,
+    /// Replace the output file if there is one
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Accepted as in build; a plan does not depend on it
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Print the plan as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// What to make of which image.
+#[derive(Debug, Args)]
+pub(crate) struct Recipe {
+    /// A .wim file, or a folder like the Windows Server 2016 media
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) media: PathBuf,
+    /// The image of this edition of Nano Server
+    #[arg(short, long, value_name = "EDITION", conflicts_with = "image", ignore_case = true,
+          value_parser = words::<Edition>(&["standard", "datacenter"]))]
+    pub(crate) edition: Option<Edition>,
+    /// The image with this number or name
+    #[arg(short, long, value_name = "INDEX|NAME", value_parser = value_parser!(ImageSelector))]
+    pub(crate) image: Option<ImageSelector>,
+    /// The size of the disk, such as 8GiB, 4096MiB or 10GB [default: 4GiB, or more where needed]
+    #[arg(short, long, value_name = "SIZE")]
+    pub(crate) size: Option<Size>,
+    /// The kind of file [default: what the suffix of the output says]
+    #[arg(long, value_name = "FORMAT", ignore_case = true, help_heading = "Disk",
+          value_parser = words::<DiskFormat>(&["vhdx", "vhd", "raw"]))]
+    pub(crate) format: Option<DiskFormat>,
+    /// Give the file its full length at once, instead of letting it grow
+    #[arg(long, help_heading = "Disk")]
+    pub(crate) fixed: bool,
+    /// What starts the machine [default: bios for .vhd, else uefi]
+    #[arg(long, value_name = "FIRMWARE", ignore_case = true, help_heading = "Disk",
+          value_parser = words::<Firmware>(&["uefi", "bios"]))]
+    pub(crate) firmware: Option<Firmware>,
+    /// The name of the Windows volume
+    #[arg(long, value_name = "NAME", default_value = "Windows", help_heading = "Disk")]
+    pub(crate) label: String,
+    /// The logical sectors of the disk, in bytes
+    #[arg(long, value_name = "BYTES", default_value = "512", help_heading = "Disk",
+          value_parser = words::<u32>(&["512", "4096"]))]
+    pub(crate) sector_size: u32,
+    /// The clusters of the NTFS volume: 512 to 64K
+    #[arg(long, value_name = "SIZE", default_value = "4K", help_heading = "Disk", value_parser = cluster_size)]
+    pub(crate) cluster_size: u32,
+    /// A text that changes all identifiers, to tell disks of the same image apart
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, help_heading = "Disk")]
+    pub(crate) seed: String,
+}
+
+/// `nanovhd inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// A .wim file, or a folder like the Windows Server 2016 media
+    #[arg(value_name = "PATH")]
+    pub(crate) media: PathBuf,
+    /// Print it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `nanovhd ls`.
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// The media, and which image of it
+    #[arg(value_name = "IMAGE[:N]", value_parser = value_parser!(ImageRef))]
+    pub(crate) image: ImageRef,
+    /// The directory, with / or \ between names
+    #[arg(value_name = "PATH", default_value = "\\", hide_default_value = true)]
+    pub(crate) path: String,
+    /// Print it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `nanovhd cat`.
+#[derive(Debug, Args)]
+pub(crate) struct Cat {
+    /// The media, and which image of it
+    #[arg(value_name = "IMAGE[:N]", value_parser = value_parser!(ImageRef))]
+    pub(crate) image: ImageRef,
+    /// The file, with / or \ between names; FILE:STREAM means a named stream
+    #[arg(value_name = "PATH")]
+    pub(crate) path: String,
+}
+
+/// Takes one of a few words. clap lists them in the help and after a typo.
+fn words<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words).try_map(|word| word.parse())
+}
+
+fn cluster_size(text: &str) -> Result<u32, String> {
+    let Size(bytes) = text.parse::<Size>().map_err(|e| e.to_string())?;
+    let fits = bytes.is_power_of_two() && (512..=65536).contains(&bytes);
+    u32::try_from(bytes).ok().filter(|_| fits).ok_or_else(|| "a power of two from 512 to 64K was expected".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn cluster_sizes_are_powers_of_two() {
+        for (text, bytes) in [("512", 512), ("4K", 4096), ("64KiB", 65536)] {
+            assert_eq!(cluster_size(text), Ok(bytes));
+        }
+        for text in ["0", "256", "3K", "128K", "4096M", "x"] {
+            assert!(cluster_size(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! From an error to a message and an exit code.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use nanovhd::{
+    BrowseError, BuildError, FormatError, LayoutError, MediaError, OutputError, PlanError, SelectionError,
+};
+
+/// Something could not be done.
+const FAILED: u8 = 1;
+/// The arguments are wrong.
+const USAGE: u8 = 2;
+/// What is read is wrong.
+const INPUT: u8 = 3;
+/// The user stopped it: 128 and the number of SIGINT, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+/// An error, with what the user can do and what the shell is told.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    error: Box<dyn Error + Send + Sync>,
+    hint: Option<String>,
+    code: u8,
+}
+
+impl Failure {
+    /// An error in the arguments.
+    pub(crate) fn usage(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { error: error.into(), hint: None, code: USAGE }
+    }
+
+    /// An error in what was read.
+    pub(crate) fn input(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { error: error.into(), hint: None, code: INPUT }
+    }
+
+    /// Prints it, and gives the exit code. A reader that wants no more of the output is no failure.
+    pub(crate) fn report(&self) -> ExitCode {
+        if self.is_broken_pipe() {
+            return ExitCode::SUCCESS;
+        }
+        let mut text = format!("error: {}\n", chain(self.error.as_ref()));
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("hint: {hint}\n"));
+        }
+        // When even that can't be written, the exit code is all that is left to say.
+        let _ = io::stderr().write_all(text.as_bytes());
+        ExitCode::from(self.code)
+    }
+
+    fn is_broken_pipe(&self) -> bool {
+        let mut causes = causes(self.error.as_ref());
+        causes.any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
+    }
+}
+
+fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&e| e.source())
+}
+
+/// The error and its causes in one line. Some errors say what their cause says; it is not said again.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    for cause in causes(error) {
+        let more = cause.to_string();
+        if text.is_empty() {
+            text = more;
+        } else if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+    }
+    text
+}
+
+impl From<MediaError> for Failure {
+    fn from(e: MediaError) -> Self {
+        Self { hint: e.hint(), code: INPUT, error: e.into() }
+    }
+}
+
+impl From<FormatError> for Failure {
+    fn from(e: FormatError) -> Self {
+        let hint = "give such a name, or say --format vhdx, vhd or raw".to_owned();
+        Self { hint: Some(hint), code: USAGE, error: e.into() }
+    }
+}
+
+impl From<SelectionError> for Failure {
+    fn from(e: SelectionError) -> Self {
+        let code = if matches!(e, SelectionError::Empty { .. }) { INPUT } else { USAGE };
+        Self { hint: e.hint(), code, error: e.into() }
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(e: PlanError) -> Self {
+        let code = match &e {
+            PlanError::Metadata { .. } | PlanError::Selection(SelectionError::Empty { .. }) => INPUT,
+            PlanError::Volume(e) if !is_setting(e) => INPUT,
+            _ => USAGE,
+        };
+        Self { hint: e.hint(), code, error: e.into() }
+    }
+}
+
+/// Whether the volume can't be because of a setting, and not because of the image.
+fn is_setting(e: &LayoutError) -> bool {
+    matches!(
+        e,
+        LayoutError::TooSmall { .. }
+            | LayoutError::TooLarge { .. }
+            | LayoutError::ClusterSize { .. }
+            | LayoutError::SectorSize(_)
+            | LayoutError::HiddenSectors(_)
+            | LayoutError::LabelTooLong { .. }
+    )
+}
+
+impl From<OutputError> for Failure {
+    fn from(e: OutputError) -> Self {
+        Self { hint: e.hint(), code: FAILED, error: e.into() }
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(e: BuildError) -> Self {
+        let code = match &e {
+            BuildError::Cancelled => INTERRUPTED,
+            BuildError::Content { .. }
+            | BuildError::Wim { .. }
+            | BuildError::HostFile { .. }
+            | BuildError::HostFileChanged { .. } => INPUT,
+            _ => FAILED,
+        };
+        Self { hint: e.hint(), code, error: e.into() }
+    }
+}
+
+impl From<BrowseError> for Failure {
+    fn from(e: BrowseError) -> Self {
+        let code = match &e {
+            BrowseError::Metadata { .. } | BrowseError::Content { .. } => INPUT,
+            _ => FAILED,
+        };
+        Self { hint: e.hint(), code, error: e.into() }
+    }
+}
+
+/// Standard output fails.
+impl From<io::Error> for Failure {
+    fn from(e: io::Error) -> Self {
+        Self { error: e.into(), hint: None, code: FAILED }
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(e: serde_json::Error) -> Self {
+        io::Error::from(e).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_said_once() {
+        let twice = io::Error::other(io::Error::other("disk on fire"));
+        assert_eq!(chain(&twice), "disk on fire");
+        let media = MediaError::Io { path: "x.wim".into(), source: io::Error::other("gone") };
+        assert_eq!(chain(&media), "can't read the media `x.wim`: gone");
+    }
+}

@@ -1,0 +1,343 @@
+//! Carrying a plan out.
+//!
+//! ```text
+//!   blobs, host files ──► contents ──► Window ─┐
+//!   NTFS structures ─────────────────► Window ─┼─► DiskWriter ──► .OUT.xxxxxx.partial ──► OUT
+//!   partition tables, ESP ────────────► Window ┘                  sync, rename, sync
+//! ```
+//!
+//! The contents come first, from all threads and in the order of the WIM. The structures come after
+//! them, because small files lie within their records.
+
+use std::fmt;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use nanovhd_disk::DiskWriter;
+use nanovhd_ntfs::WriteError;
+use nanovhd_tree::{Source, WriteAt};
+use nanovhd_wim::StreamError;
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::contents::{Contents, HostError, Sink};
+use crate::outline::path_text;
+use crate::output::{Partial, Target};
+use crate::{DiskFormat, Outline, OutputError, Owners, Plan, Progress, Size, Stage};
+
+/// How a plan is carried out. None of it changes the bytes of the output.
+#[derive(Debug, Clone, Default)]
+pub struct BuildOptions {
+    /// How many threads unpack; by default as many as the machine runs at once.
+    pub threads: Option<NonZeroUsize>,
+    /// Whether an existing output file is replaced.
+    pub overwrite: bool,
+}
+
+/// What was built.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Raised when a member of this structure changes its meaning or goes away.
+    pub schema: u32,
+    /// The output file.
+    #[serde(serialize_with = "path_text")]
+    pub output: PathBuf,
+    /// Its length in bytes.
+    pub file_length: Size,
+    /// Bytes of file contents that were unpacked.
+    pub unpacked: Size,
+    /// Seconds it took, the sync to the disk included.
+    pub seconds: f64,
+    /// Seconds of them that the sync took.
+    pub sync_seconds: f64,
+    /// Threads that unpacked.
+    pub threads: usize,
+    /// The plan that was carried out.
+    pub plan: Outline,
+}
+
+/// Two lines: what there is now, and how long it took.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { output, file_length, unpacked, seconds, sync_seconds, .. } = self;
+        let disk = &self.plan.disk;
+        let kind = disk.kind();
+        writeln!(f, "{}: {kind} of {}, {file_length} long", output.display(), disk.size)?;
+        // Rates are for people; a build of no time at all has none.
+        let rate = unpacked.0 as f64 / seconds.max(1e-3) / (1 << 20) as f64;
+        writeln!(
+            f,
+            "{unpacked} unpacked in {seconds:.1} s ({rate:.0} MiB/s), {sync_seconds:.1} s of them for the sync to disk"
+        )
+    }
+}
+
+/// Why nothing was built. What had been written is removed, and a file that was there under the
+/// output's name is as it was.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The output can't be made under its name.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The caller's [`Progress`] asked to stop.
+    #[error("stopped before the output was complete")]
+    Cancelled,
+    /// The disk has no room for the output.
+    #[error("no room for the output `{}`, which needs about {needed}", path.display())]
+    Full {
+        /// The output.
+        path: PathBuf,
+        /// The bytes that are written to it; the file may be longer, with holes.
+        needed: Size,
+        /// What the operating system reports.
+        source: io::Error,
+    },
+    /// The output can't be written.
+    #[error("can't write the output `{}`", path.display())]
+    Write {
+        /// The output.
+        path: PathBuf,
+        /// What the operating system reports.
+        source: io::Error,
+    },
+    /// A content of the image is damaged or can't be read.
+    #[error("can't unpack {owners} from `{}`", wim.display())]
+    Content {
+        /// The files it belongs to.
+        owners: Owners,
+        /// The WIM.
+        wim: PathBuf,
+        /// What is wrong, and where in the WIM.
+        source: StreamError,
+    },
+    /// The WIM can't be read.
+    #[error("can't read `{}`", wim.display())]
+    Wim {
+        /// The WIM.
+        wim: PathBuf,
+        /// What is wrong.
+        source: StreamError,
+    },
+    /// A file of this machine that belongs into the image can't be read.
+    #[error("can't read `{}`, which is to become {owners}", path.display())]
+    HostFile {
+        /// The file.
+        path: PathBuf,
+        /// The files of the image that it becomes.
+        owners: Owners,
+        /// What the operating system reports.
+        source: io::Error,
+    },
+    /// A file of this machine is not as long as it was when the plan was made.
+    #[error("`{}` has changed since the plan was made: {expected} bytes were expected, {found} or more found", path.display())]
+    HostFileChanged {
+        /// The file.
+        path: PathBuf,
+        /// Its length when the plan was made.
+        expected: u64,
+        /// What was found.
+        found: u64,
+    },
+    /// The structures of the volume can't be made.
+    #[error("can't write the NTFS structures of `{}`", path.display())]
+    Structures {
+        /// The output.
+        path: PathBuf,
+        /// What is wrong.
+        source: WriteError,
+    },
+}
+
+impl BuildError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Output(e) => e.hint(),
+            Self::Full { needed, .. } => Some(format!("free {needed}, or choose a folder on another disk")),
+            Self::Write { source, .. } if source.kind() == io::ErrorKind::FileTooLarge => {
+                Some("the file system or a limit of this session allows no file so large".to_owned())
+            }
+            Self::Content { .. } => {
+                Some("the WIM is damaged: compare its checksum with that of the download, or copy it anew".to_owned())
+            }
+            Self::HostFileChanged { .. } => Some("run again when the file is at rest".to_owned()),
+            Self::Cancelled
+            | Self::Write { .. }
+            | Self::Wim { .. }
+            | Self::HostFile { .. }
+            | Self::Structures { .. } => None,
+        }
+    }
+}
+
+/// A part of the virtual disk, as a writer of its own. It stops when the caller wants to.
+struct Window<'a> {
+    disk: &'a dyn WriteAt,
+    start: u64,
+    progress: &'a dyn Progress,
+    stopped: &'a AtomicBool,
+}
+
+impl WriteAt for Window<'_> {
+    fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
+        if self.progress.cancelled() {
+            self.stopped.store(true, Ordering::Relaxed);
+            return Err(io::Error::other("stopped"));
+        }
+        self.disk.write_all_at(buf, self.start + offset)
+    }
+}
+
+impl Plan<'_> {
+    /// Looks whether the output could be made under this name, which [`Plan::build`] does before
+    /// anything else too.
+    ///
+    /// # Errors
+    /// What stands against it.
+    pub fn check_output(&self, output: impl AsRef<Path>, options: &BuildOptions) -> Result<(), OutputError> {
+        self.target(output.as_ref(), options).map(|_| ())
+    }
+
+    fn target(&self, output: &Path, options: &BuildOptions) -> Result<Target, OutputError> {
+        let format = self.outline.disk.format;
+        // Hyper-V goes by the suffix and refuses what does not fit it.
+        if let Some(suffix) = DiskFormat::of_suffix(output).filter(|suffix| *suffix != format) {
+            return Err(OutputError::Suffix { path: output.to_owned(), suffix, format });
+        }
+        Target::check(output, options.overwrite, self.media.wim_path())
+    }
+
+    /// Builds the disk. The output appears under its name when it is complete and on the disk; until
+    /// then, and when anything fails, there is nothing new under that name.
+    ///
+    /// # Errors
+    /// [`BuildError`] says what failed.
+    pub fn build(
+        &self,
+        output: impl AsRef<Path>,
+        options: &BuildOptions,
+        progress: &dyn Progress,
+    ) -> Result<Report, BuildError> {
+        let start = Instant::now();
+        let partial = self.target(output.as_ref(), options)?.create()?;
+        let threads =
+            options.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+        let work = Work { plan: self, partial: &partial, progress, stopped: AtomicBool::new(false) };
+        work.write(threads)?;
+
+        progress.begin(Stage::Sync, Size(0));
+        let sync = Instant::now();
+        partial.file().sync_all().map_err(|e| work.io(e))?;
+        let sync_seconds = sync.elapsed().as_secs_f64();
+        work.go_on()?;
+        let output = partial.path().to_owned();
+        partial.publish()?;
+        Ok(Report {
+            schema: Outline::SCHEMA,
+            output,
+            file_length: Size(self.container.file_len()),
+            unpacked: self.outline.contents.bytes,
+            seconds: start.elapsed().as_secs_f64(),
+            sync_seconds,
+            threads: threads.get(),
+            plan: self.outline.clone(),
+        })
+    }
+}
+
+/// A build under way.
+struct Work<'a> {
+    plan: &'a Plan<'a>,
+    partial: &'a Partial,
+    progress: &'a dyn Progress,
+    stopped: AtomicBool,
+}
+
+impl Work<'_> {
+    fn write(&self, threads: NonZeroUsize) -> Result<(), BuildError> {
+        let plan = self.plan;
+        let file = self.partial.file();
+        // The bytes that nobody writes are zeros, and holes where the file system has them.
+        file.set_len(plan.container.file_len()).map_err(|e| self.io(e))?;
+        let disk: DiskWriter<'_, _> = plan.container.create(file);
+        let volume = plan.lay_out();
+        let window = |start| Window { disk: &disk, start, progress: self.progress, stopped: &self.stopped };
+
+        let ntfs = window(plan.volume_start);
+        let contents = Contents::new(volume.placements());
+        self.progress.begin(Stage::Contents, plan.outline.contents.bytes);
+        self.stream(&contents, &ntfs, threads)?;
+
+        self.progress.begin(Stage::Structures, Size(0));
+        let resident = |placement| contents.resident(placement);
+        volume.write_metadata(&resident, &ntfs).map_err(|e| self.structures(e))?;
+        let whole = window(0);
+        for (offset, bytes) in &plan.fixed {
+            whole.write_all_at(bytes, *offset).map_err(|e| self.io(e))?;
+        }
+        disk.finish().map_err(|e| self.io(e))
+    }
+
+    /// Brings all contents to their places.
+    fn stream(&self, contents: &Contents<'_>, volume: &dyn WriteAt, threads: NonZeroUsize) -> Result<(), BuildError> {
+        let sink = Sink { contents, volume, progress: self.progress };
+        let wim = self.plan.media.wim();
+        wim.stream(contents.blobs(), threads, &sink).map_err(|e| self.unpacking(e))?;
+        for (file, len) in contents.host_files() {
+            sink.copy(&file, len).map_err(|e| match e {
+                HostError::Write(e) => self.io(e),
+                HostError::Changed { found } => {
+                    BuildError::HostFileChanged { path: file.path.to_owned(), expected: len, found }
+                }
+                HostError::Read(source) => BuildError::HostFile {
+                    path: file.path.to_owned(),
+                    owners: Owners::of(&self.plan.tree, |s| matches!(s, Source::HostFile(p) if **p == *file.path)),
+                    source,
+                },
+            })?;
+        }
+        Ok(())
+    }
+
+    /// An error when the caller wants to stop.
+    fn go_on(&self) -> Result<(), BuildError> {
+        if self.progress.cancelled() { Err(BuildError::Cancelled) } else { Ok(()) }
+    }
+
+    /// What a failed write of the output means.
+    fn io(&self, source: io::Error) -> BuildError {
+        let path = self.partial.path().to_owned();
+        match source.kind() {
+            _ if self.stopped.load(Ordering::Relaxed) => BuildError::Cancelled,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                BuildError::Full { path, needed: self.plan.outline.disk.written, source }
+            }
+            _ => BuildError::Write { path, source },
+        }
+    }
+
+    fn structures(&self, e: WriteError) -> BuildError {
+        match e {
+            WriteError::Io { source, .. } => self.io(source),
+            source => BuildError::Structures { path: self.partial.path().to_owned(), source },
+        }
+    }
+
+    fn unpacking(&self, e: StreamError) -> BuildError {
+        let wim = self.plan.media.wim_path().to_owned();
+        match e {
+            StreamError::Sink { source, .. } => self.io(source),
+            source => match source.blob() {
+                None => BuildError::Wim { wim, source },
+                Some(index) => {
+                    let is_it = |s: &Source| matches!(s, Source::Blob(id) if id.index == index);
+                    BuildError::Content { owners: Owners::of(&self.plan.tree, is_it), wim, source }
+                }
+            },
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! From the pieces of content as they come to every place where they belong.
+//!
+//! ```text
+//!   WIM blobs, in file order ─┐             ┌─► extents of the volume, written at once
+//!                             ├─► run ──────┤
+//!   host files ───────────────┘             └─► slot in memory, for the file's own record
+//! ```
+//!
+//! The volume lists its placements sorted by content, so those of one content are neighbours: a
+//! *run*. The runs are the only bookkeeping, a few words for each distinct content.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use nanovhd_ntfs::{Placement, Target};
+use nanovhd_tree::{Source, WriteAt};
+use nanovhd_wim::BlobSink;
+
+use crate::Progress;
+
+/// How much of a host file is read at a time.
+const HOST_BUFFER: usize = 1 << 20;
+
+/// Neighbouring placements of the same content.
+#[derive(Debug)]
+struct Run {
+    placements: Range<usize>,
+    /// Where bytes are kept that go into file records, if any placement asks for it.
+    slot: Option<usize>,
+}
+
+/// All contents of a volume, and where they go.
+pub(crate) struct Contents<'p> {
+    placements: &'p [Placement<'p>],
+    /// In the order of the placements: the blobs of the WIM by number, then host files.
+    runs: Vec<Run>,
+    /// The blob number of each of the first runs.
+    blobs: Vec<u32>,
+    slots: Vec<Mutex<Vec<u8>>>,
+}
+
+impl std::fmt::Debug for Contents<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Contents({} runs, {} slots)", self.runs.len(), self.slots.len())
+    }
+}
+
+impl<'p> Contents<'p> {
+    /// Finds the runs among a volume's placements.
+    pub(crate) fn new(placements: &'p [Placement<'p>]) -> Self {
+        let mut contents = Self { placements, runs: Vec::new(), blobs: Vec::new(), slots: Vec::new() };
+        for same in placements.chunk_by(|a, b| a.content.source() == b.content.source()) {
+            let start = contents.runs.last().map_or(0, |run| run.placements.end);
+            let slot = same.iter().any(|p| p.target == Target::Resident).then(|| {
+                contents.slots.push(Mutex::default());
+                contents.slots.len() - 1
+            });
+            contents.runs.push(Run { placements: start..start + same.len(), slot });
+            if let Source::Blob(id) = same[0].content.source() {
+                contents.blobs.push(id.index);
+            }
+        }
+        contents
+    }
+
+    /// The numbers of the blobs that are needed, ascending.
+    pub(crate) fn blobs(&self) -> &[u32] {
+        &self.blobs
+    }
+
+    /// The host files that are needed, with the length each had when the tree was made.
+    pub(crate) fn host_files(&self) -> impl Iterator<Item = (HostFile<'_>, u64)> {
+        self.runs[self.blobs.len()..].iter().filter_map(|run| {
+            let content = self.placements[run.placements.start].content;
+            match content.source() {
+                Source::HostFile(path) => Some((HostFile { run, path }, content.len())),
+                Source::Blob(_) | Source::Bytes(_) => None,
+            }
+        })
+    }
+
+    /// The bytes for a placement in a file's own record, once they have come.
+    pub(crate) fn resident(&self, placement: usize) -> Option<Arc<[u8]>> {
+        let run = &self.runs[self.runs.partition_point(|run| run.placements.end <= placement)];
+        let slot = self.slots[run.slot?].lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::from(slot.as_slice()))
+    }
+
+    /// Brings a piece of a run's content to all its places.
+    fn put(&self, run: &Run, offset: u64, bytes: &[u8], volume: &dyn WriteAt) -> io::Result<()> {
+        let placements = &self.placements[run.placements.clone()];
+        let len = placements[0].content.len();
+        // The places were reserved for the length that the tree states.
+        if offset.checked_add(bytes.len() as u64).is_none_or(|end| end > len) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the content is longer than its place"));
+        }
+        for placement in placements {
+            if let Target::Extent { offset: start } = placement.target {
+                volume.write_all_at(bytes, start + offset)?;
+            }
+        }
+        if let Some(slot) = run.slot {
+            self.slots[slot].lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        }
+        Ok(())
+    }
+}
+
+/// A host file among the contents.
+#[derive(Debug)]
+pub(crate) struct HostFile<'c> {
+    run: &'c Run,
+    pub(crate) path: &'c Path,
+}
+
+/// Why a host file's content can't be brought to its place.
+#[derive(Debug)]
+pub(crate) enum HostError {
+    /// It can't be read.
+    Read(io::Error),
+    /// It has not the length that it had when the tree was made.
+    Changed {
+        /// The length now, as far as it was read.
+        found: u64,
+    },
+    /// The volume can't be written.
+    Write(io::Error),
+}
+
+/// Takes what the WIM's reader unpacks.
+pub(crate) struct Sink<'a> {
+    pub(crate) contents: &'a Contents<'a>,
+    pub(crate) volume: &'a dyn WriteAt,
+    pub(crate) progress: &'a dyn Progress,
+}
+
+impl BlobSink for Sink<'_> {
+    fn write(&self, index: u32, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let run = self.contents.blobs.binary_search(&index).map_err(|_| {
+            io::Error::new(io::ErrorKind::InvalidInput, format!("blob {index} came without being asked for"))
+        })?;
+        self.contents.put(&self.contents.runs[run], offset, bytes, self.volume)?;
+        self.progress.advance(bytes.len() as u64);
+        Ok(())
+    }
+}
+
+impl Sink<'_> {
+    /// Brings a host file to its places.
+    pub(crate) fn copy(&self, file: &HostFile<'_>, len: u64) -> Result<(), HostError> {
+        let mut input = File::open(file.path).map_err(HostError::Read)?;
+        let mut buffer = vec![0; HOST_BUFFER];
+        let mut offset = 0;
+        loop {
+            let n = match input.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(HostError::Read(e)),
+            };
+            let found = offset + n as u64;
+            if found > len {
+                return Err(HostError::Changed { found });
+            }
+            self.contents.put(file.run, offset, &buffer[..n], self.volume).map_err(HostError::Write)?;
+            self.progress.advance(n as u64);
+            offset = found;
+        }
+        if offset == len { Ok(()) } else { Err(HostError::Changed { found: offset }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nanovhd_tree::{BlobId, Content, SourceId};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Volume(Mutex<Vec<(u64, Vec<u8>)>>);
+
+    impl WriteAt for Volume {
+        fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
+            self.0.lock().unwrap().push((offset, buf.to_owned()));
+            Ok(())
+        }
+    }
+
+    fn blob(index: u32, len: u64) -> Content {
+        Content::blob(BlobId { source: SourceId(0), index }, len)
+    }
+
+    #[test]
+    fn a_blob_goes_to_all_its_places() {
+        let (first, second) = (blob(3, 4), blob(9, 2));
+        let places = [
+            Placement { content: &first, target: Target::Extent { offset: 4096 } },
+            Placement { content: &first, target: Target::Resident },
+            Placement { content: &first, target: Target::Extent { offset: 8192 } },
+            Placement { content: &second, target: Target::Resident },
+        ];
+        let contents = Contents::new(&places);
+        assert_eq!(contents.blobs(), [3, 9]);
+        let volume = Volume::default();
+        let sink = Sink { contents: &contents, volume: &volume, progress: &() };
+        sink.write(9, 0, b"xy").unwrap();
+        sink.write(3, 0, b"abc").unwrap();
+        sink.write(3, 3, b"d").unwrap();
+        let written = volume.0.lock().unwrap().clone();
+        let expected: [(u64, &[u8]); 4] = [(4096, b"abc"), (8192, b"abc"), (4099, b"d"), (8195, b"d")];
+        assert_eq!(written, expected.map(|(at, bytes)| (at, bytes.to_vec())));
+        assert_eq!(contents.resident(1).unwrap()[..], *b"abcd");
+        assert_eq!(contents.resident(3).unwrap()[..], *b"xy");
+    }
+
+    #[test]
+    fn more_than_the_place_holds_is_refused() {
+        let content = blob(0, 4);
+        let places = [Placement { content: &content, target: Target::Extent { offset: 0 } }];
+        let contents = Contents::new(&places);
+        let volume = Volume::default();
+        let sink = Sink { contents: &contents, volume: &volume, progress: &() };
+        assert!(sink.write(0, 2, b"abc").is_err());
+        assert!(sink.write(0, u64::MAX, b"abc").is_err());
+        assert!(sink.write(1, 0, b"a").is_err(), "not asked for");
+        assert!(volume.0.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn host_files_are_copied_and_watched_for_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, b"hello").unwrap();
+        for (len, good) in [(5, true), (4, false), (6, false)] {
+            let content = Content::host_file(path.clone(), len);
+            let places = [
+                Placement { content: &content, target: Target::Extent { offset: 64 } },
+                Placement { content: &content, target: Target::Resident },
+            ];
+            let contents = Contents::new(&places);
+            let volume = Volume::default();
+            let sink = Sink { contents: &contents, volume: &volume, progress: &() };
+            let (file, expected) = contents.host_files().next().unwrap();
+            let result = sink.copy(&file, expected);
+            assert_eq!(result.is_ok(), good, "{len}: {result:?}");
+            if good {
+                assert_eq!(*volume.0.lock().unwrap(), [(64, b"hello".to_vec())]);
+                assert_eq!(contents.resident(1).unwrap()[..], *b"hello");
+            } else {
+                assert!(matches!(result, Err(HostError::Changed { .. })));
+            }
+        }
+    }
+}

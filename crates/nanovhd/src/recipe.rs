@@ -1,0 +1,141 @@
+//! What is to be made.
+
+use std::path::Path;
+
+use nanovhd_wim::ImageSelector;
+
+use crate::{DiskFormat, Edition, Firmware, FormatError, Selection, Size};
+
+/// What is to be made of a media: which image, on what kind of disk. All but the choice of an image
+/// among several has a default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    pub(crate) selection: Selection,
+    pub(crate) format: DiskFormat,
+    pub(crate) fixed: bool,
+    pub(crate) firmware: Option<Firmware>,
+    pub(crate) size: Option<Size>,
+    pub(crate) sector_size: u32,
+    pub(crate) cluster_size: u32,
+    pub(crate) label: String,
+    pub(crate) time: Option<i64>,
+    pub(crate) seed: String,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self {
+            selection: Selection::Only,
+            format: DiskFormat::Vhdx,
+            fixed: false,
+            firmware: None,
+            size: None,
+            sector_size: 512,
+            cluster_size: 4096,
+            label: "Windows".to_owned(),
+            time: None,
+            seed: String::new(),
+        }
+    }
+}
+
+impl Recipe {
+    /// The only image of the media on a dynamic VHDX of the usual size.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// As [`Recipe::new`], but with the disk format that the suffix of the output's name stands for.
+    ///
+    /// # Errors
+    /// [`FormatError`] when it stands for none.
+    pub fn for_output(path: impl AsRef<Path>) -> Result<Self, FormatError> {
+        Ok(Self::new().format(DiskFormat::for_output(path.as_ref())?))
+    }
+
+    /// The image of this edition.
+    #[must_use]
+    pub fn edition(self, edition: Edition) -> Self {
+        self.select(Selection::Edition(edition))
+    }
+
+    /// The image of this number or name.
+    #[must_use]
+    pub fn image(self, selector: ImageSelector) -> Self {
+        self.select(Selection::Image(selector))
+    }
+
+    /// The image that is meant this way.
+    #[must_use]
+    pub fn select(mut self, selection: Selection) -> Self {
+        self.selection = selection;
+        self
+    }
+
+    /// The kind of file.
+    #[must_use]
+    pub fn format(mut self, format: DiskFormat) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// Whether the file holds a place for every byte of the disk from the start (fixed), or grows
+    /// with what is written (dynamic, the default). Raw disks are always fixed.
+    #[must_use]
+    pub fn fixed(mut self, fixed: bool) -> Self {
+        self.fixed = fixed;
+        self
+    }
+
+    /// The firmware that shall start the disk. The default is BIOS for VHD and UEFI for the rest.
+    #[must_use]
+    pub fn firmware(mut self, firmware: Firmware) -> Self {
+        self.firmware = Some(firmware);
+        self
+    }
+
+    /// The size of the disk as the virtual machine sees it. The default is 4 GiB, or more where the
+    /// image needs it.
+    #[must_use]
+    pub fn disk_size(mut self, size: Size) -> Self {
+        self.size = Some(size);
+        self
+    }
+
+    /// The bytes of a logical sector: 512 (the default) or 4096.
+    #[must_use]
+    pub fn sector_size(mut self, bytes: u32) -> Self {
+        self.sector_size = bytes;
+        self
+    }
+
+    /// The bytes of an NTFS cluster: a power of two from 512 to 65536; 4096 by default.
+    #[must_use]
+    pub fn cluster_size(mut self, bytes: u32) -> Self {
+        self.cluster_size = bytes;
+        self
+    }
+
+    /// The name of the Windows volume, `Windows` by default. It may be empty.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// The time that the disk's own structures bear, in seconds since 1970: what the environment
+    /// variable `SOURCE_DATE_EPOCH` says. By default it is the newest time in the image. The files
+    /// of the image keep their own times in any case.
+    #[must_use]
+    pub fn time(mut self, seconds: i64) -> Self {
+        self.time = Some(seconds);
+        self
+    }
+
+    /// A text that goes into all identifiers, so that two disks of the same inputs are told apart.
+    #[must_use]
+    pub fn seed(mut self, seed: impl Into<String>) -> Self {
+        self.seed = seed.into();
+        self
+    }
+}
