@@ -72,6 +72,11 @@ class CompareTest(unittest.TestCase):
         found = self.differences(sample(), other)
         self.assertEqual([(p, what.split(":")[0]) for p, what in found], [("/d/a", "links"), ("/d/linked", "links")])
 
+    def test_a_name_may_be_its_own_short_name(self):
+        other = sample()
+        other.short_name("/d/plain", "plain")
+        self.assertEqual(self.differences(sample(), other), [])
+
     def test_names_on_one_side_only(self):
         other = sample()
         del other.get("/d").entries["plain"]

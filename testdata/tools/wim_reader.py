@@ -163,7 +163,8 @@ class Parser:
             "name": name, "group": 0, "children": children, "directory": bool(attributes & DIRECTORY),
             "attributes": attributes, "created": created, "accessed": accessed, "written": written,
             "security": None if security < 0 else self.descriptors[security].hex(),
-            "short_name": short or None, "reparse": None, "object_id": None,
+            # A name of the 8.3 form is its own short name; some programs say so, others leave it out.
+            "short_name": short if short != name and short else None, "reparse": None, "object_id": None,
         }
         if attributes & REPARSE:
             facts["reparse"] = list(struct.unpack_from("<IH", data, at + 0x58))
