@@ -16,7 +16,7 @@ use crate::resource::Resource;
 use crate::window::Window;
 
 const TABLE_HEADER: u64 = size_of::<IntegrityDisk>() as u64;
-const DIGEST: u64 = size_of::<Sha1Digest>() as u64;
+const DIGEST: usize = size_of::<Sha1Digest>();
 /// How much is read and hashed at once.
 const PIECE: u64 = 256 << 10;
 
@@ -112,8 +112,8 @@ pub(crate) fn check<R: ReadAt>(
     let (entries, chunk_size) = read_header(file, table, covered)?;
     let (mut window, mut digests) = (Window::default(), Window::default());
     for chunk in 0..entries {
-        let at = table.offset + TABLE_HEADER + u64::from(chunk) * DIGEST;
-        let read = digests.bytes(file, at, DIGEST as usize, at + PIECE.min(table.offset + table.stored_len - at));
+        let at = table.offset + TABLE_HEADER + u64::from(chunk) * DIGEST as u64;
+        let read = digests.bytes(file, at, DIGEST, at + PIECE.min(table.offset + table.stored_len - at));
         let expected: &[u8] = read.map_err(|source| IntegrityError::Read { offset: at, source })?;
         let expected = Sha1Hex(expected.try_into().expect("the length of a digest was asked for"));
         let offset = first + u64::from(chunk) * u64::from(chunk_size);
@@ -140,7 +140,7 @@ fn read_header<R: ReadAt>(file: &R, table: &Resource, covered: u64) -> Result<(u
     let disk = IntegrityDisk::read_from_bytes(&bytes).expect("both are as long");
     let (size, entries, chunk_size) = (disk.size.get(), disk.entries.get(), disk.chunk_size.get());
     let fits = u64::from(size) == len
-        && len == TABLE_HEADER + u64::from(entries) * DIGEST
+        && len == TABLE_HEADER + u64::from(entries) * DIGEST as u64
         && chunk_size != 0
         && covered.div_ceil(u64::from(chunk_size)) == u64::from(entries);
     if !fits {

@@ -426,7 +426,7 @@ mod tests {
 
     /// 60 blobs: small ones, and every tenth longer than a batch.
     fn contents() -> Vec<Vec<u8>> {
-        (0..60).map(|n| noise(n, if n % 10 == 7 { 1_500_000 } else { 1 + (n as usize * 977) % 9000 })).collect()
+        (0..60).map(|n| noise(n as u64, if n % 10 == 7 { 1_500_000 } else { 1 + (n * 977) % 9000 })).collect()
     }
 
     fn built(chunk_size: Option<u32>) -> (Vec<Vec<u8>>, Built) {
@@ -529,7 +529,8 @@ mod tests {
         let built = File { chunk_size: Some(4096), ..File::new(&slices) }.build();
         let file = Counted(built.bytes, AtomicU64::new(0), AtomicU64::new(0));
         let wim = Wim::open(&file).unwrap();
-        (file.1.store(0, Ordering::Relaxed), file.2.store(0, Ordering::Relaxed));
+        file.1.store(0, Ordering::Relaxed);
+        file.2.store(0, Ordering::Relaxed);
         wim.stream(&(0..500).collect::<Vec<_>>(), threads(2), &Keep::default()).unwrap();
         let (reads, bytes) = (file.1.load(Ordering::Relaxed), file.2.load(Ordering::Relaxed));
         assert_eq!((reads, bytes), (2, 500 * 4000), "two batches of 1 MiB");

@@ -7,7 +7,14 @@ use std::ops::Range;
 
 use sha1::{Digest, Sha1};
 
-use crate::format::{Sha1Digest, header_flags, resource_flags};
+pub(crate) type Sha1Digest = [u8; 20];
+
+/// Flags of resources: metadata, and compressed.
+const METADATA: u8 = 2;
+const COMPRESSED: u8 = 4;
+/// Flags of the header: compressed with LZX.
+const LZX: u32 = 0x0004_0002;
+const VERSION: u32 = 0x1_0d00;
 
 pub(crate) fn sha1(bytes: &[u8]) -> Sha1Digest {
     Sha1::digest(bytes).into()
@@ -288,9 +295,9 @@ impl File {
     }
 
     pub(crate) fn build(&self) -> Built {
-        let mut bytes = header_of(crate::format::VERSION, u32::try_from(self.images.len()).unwrap()).to_vec();
+        let mut bytes = header_of(VERSION, u32::try_from(self.images.len()).unwrap()).to_vec();
         if let Some(chunk_size) = self.chunk_size {
-            put(&mut bytes, 0x10, &(header_flags::COMPRESSED | header_flags::LZX).to_le_bytes());
+            put(&mut bytes, 0x10, &LZX.to_le_bytes());
             put(&mut bytes, 0x14, &chunk_size.to_le_bytes());
         }
         let mut table = Vec::new();
@@ -298,14 +305,14 @@ impl File {
             let start = bytes.len();
             let stored = self.chunk_size.map_or_else(|| content.to_vec(), |size| chunked(content, size as usize));
             bytes.extend(&stored);
-            let flags = flags | if self.chunk_size.is_some() { resource_flags::COMPRESSED } else { 0 };
+            let flags = flags | if self.chunk_size.is_some() { COMPRESSED } else { 0 };
             let (stored_len, len) = (stored.len() as u64, content.len() as u64);
             let entry = BlobEntry { sha1: sha1(content), stored_len, len, flags, ..blob_entry(0, start as u64, 0) };
             table.extend(entry.bytes());
             start..bytes.len()
         };
         let blobs = self.blobs.iter().map(|blob| store(&mut bytes, blob, 0)).collect();
-        let images = self.images.iter().map(|image| store(&mut bytes, image, resource_flags::METADATA)).collect();
+        let images = self.images.iter().map(|image| store(&mut bytes, image, METADATA)).collect();
         let blob_table = append(&mut bytes, 0x30, &table);
         let xml = self.xml.clone().unwrap_or_else(|| self.default_xml());
         append(&mut bytes, 0x48, &xml);
@@ -349,7 +356,7 @@ fn append(bytes: &mut Vec<u8>, header_field: usize, table: &[u8]) -> Range<usize
     let start = bytes.len();
     bytes.extend(table);
     let len = table.len() as u64;
-    put(bytes, header_field, &resource(len, resource_flags::METADATA, start as u64, len));
+    put(bytes, header_field, &resource(len, METADATA, start as u64, len));
     start..bytes.len()
 }
 

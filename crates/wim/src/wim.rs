@@ -1,5 +1,6 @@
 //! An open file: the parts put together.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 
 use nanovhd_tree::{ReadAt, SourceId, Tree};
@@ -93,7 +94,6 @@ impl From<BlobTableError> for OpenError {
 }
 
 /// A WIM file, open for reading. See the [crate].
-#[derive(Debug)]
 pub struct Wim<R> {
     file: R,
     info: WimInfo,
@@ -101,6 +101,21 @@ pub struct Wim<R> {
     table: BlobTable,
     blob_table: Resource,
     integrity: Option<Resource>,
+}
+
+/// In short: the file may be in memory, and nobody wants to see its bytes.
+impl<R> fmt::Debug for Wim<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (compression, blobs) = (&self.info.compression, self.table.blobs.len());
+        let fields =
+            [("file_len", self.info.file_len), ("images", self.images.len() as u64), ("blobs", blobs as u64)];
+        let mut debug = f.debug_struct("Wim");
+        debug.field("compression", compression);
+        fields.iter().for_each(|(name, value)| {
+            debug.field(name, value);
+        });
+        debug.finish_non_exhaustive()
+    }
 }
 
 impl<R: ReadAt> Wim<R> {

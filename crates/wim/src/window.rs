@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn sequential_reading_reads_every_byte_once() {
-        let bytes: Vec<u8> = (0..3 * READ + 17).map(|i| (i % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..3 * READ + 17).map(|i| (i % 251).to_le_bytes()[0]).collect();
         let file = Counted(bytes.clone(), AtomicUsize::new(0));
         let mut window = Window::default();
         let mut at = 0;

@@ -169,7 +169,7 @@ fn round_up(length: u64) -> Option<usize> {
 /// A name of so many bytes, which ends with a null unit that is not counted. An absent name has
 /// no null unit either.
 fn name(cursor: &mut Cursor<'_>, len: u16, length: u64) -> Result<Name, EntryError> {
-    if len % 2 != 0 {
+    if !len.is_multiple_of(2) {
         return Err(EntryError::NameLength { len });
     }
     if len == 0 {
@@ -200,11 +200,99 @@ fn stream(cursor: &mut Cursor<'_>, number: u16) -> Result<StreamEntry, EntryErro
     let stop = round_up(length).and_then(|length| start.checked_add(length)).filter(|&stop| stop <= end);
     let Some(stop) = stop.filter(|&stop| stop >= cursor.at) else { return Err(bad_length) };
     let len = disk.name_len.get();
-    if len % 2 != 0 {
+    if !len.is_multiple_of(2) {
         return Err(EntryError::NameLength { len });
     }
     // The null unit may be missing here, because some tools don't count it in.
     let name = Cursor { end: stop, ..*cursor }.bytes(usize::from(len)).map(units).ok_or(bad_length)?;
     cursor.at = stop;
     Ok(StreamEntry { name, sha1: disk.sha1 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Image, Node, put};
+
+    /// The metadata of an image of one file, and where its entry lies.
+    fn metadata(node: Node) -> (Vec<u8>, usize) {
+        let mut image = Image::new();
+        let number = image.add(node);
+        let metadata = image.metadata();
+        (metadata.bytes, metadata.entries[number])
+    }
+
+    fn parse_changed(at: usize, new: &[u8]) -> Result<Option<DirEntry>, EntryError> {
+        let (mut bytes, entry) = metadata(Node::file(0, "name", b"").stream("s", b""));
+        put(&mut bytes, entry + at, new);
+        DirEntry::parse(&bytes, entry)
+    }
+
+    #[test]
+    fn lengths_are_rounded_up_and_a_short_one_ends_the_directory() {
+        assert_eq!(parse_changed(0, &0u64.to_le_bytes()), Ok(None));
+        assert_eq!(parse_changed(0, &8u64.to_le_bytes()), Ok(None));
+        // 102 bytes, 4 units and a null make 112.
+        let (bytes, entry) = metadata(Node::file(0, "name", b"").stream("s", b""));
+        let whole = DirEntry::parse(&bytes, entry).unwrap();
+        assert_eq!(whole.as_ref().unwrap().range, entry..entry + 112 + 48);
+        for length in [105u64, 112] {
+            assert_eq!(parse_changed(0, &length.to_le_bytes()).as_ref(), Ok(&whole), "{length}");
+        }
+    }
+
+    #[test]
+    fn lengths_that_lie_are_refused() {
+        for (length, expected) in [
+            (9u64, EntryError::Short { length: 9 }),
+            (96, EntryError::Short { length: 96 }),
+            (104, EntryError::NamePastEnd { len: 8, length: 104 }),
+        ] {
+            assert_eq!(parse_changed(0, &length.to_le_bytes()), Err(expected));
+        }
+        for length in [1000, u64::MAX - 7, u64::MAX] {
+            let error = parse_changed(0, &length.to_le_bytes()).unwrap_err();
+            assert!(matches!(error, EntryError::PastEnd { length: found, .. } if found == length), "{error}");
+        }
+        let (short_name_len, name_len) = (0x62, 0x64);
+        for field in [short_name_len, name_len] {
+            assert_eq!(parse_changed(field, &[9, 0]), Err(EntryError::NameLength { len: 9 }));
+            let error = parse_changed(field, &[0xfe, 0xff]).unwrap_err();
+            assert_eq!(error, EntryError::NamePastEnd { len: 0xfffe, length: 112 });
+        }
+    }
+
+    #[test]
+    fn a_short_name_has_at_most_twelve_units() {
+        let with = |units: usize| {
+            let (bytes, entry) = metadata(Node { short_name: vec![65; units], ..Node::file(0, "name", b"") });
+            DirEntry::parse(&bytes, entry).map(|entry| entry.unwrap().short_name.unwrap().units().len())
+        };
+        assert_eq!(with(12), Ok(12));
+        assert_eq!(with(13), Err(EntryError::ShortName { units: 13, max: 12 }));
+    }
+
+    #[test]
+    fn stream_entries_that_lie_are_refused() {
+        // The stream entry follows the 112 bytes; its name length is at 0x24.
+        for length in [0u64, 32, 1000, u64::MAX] {
+            let error = parse_changed(112, &length.to_le_bytes()).unwrap_err();
+            assert!(matches!(error, EntryError::StreamLength { number: 0, .. }), "{error}");
+        }
+        assert_eq!(parse_changed(112 + 0x24, &[3, 0]), Err(EntryError::NameLength { len: 3 }));
+        let error = parse_changed(112 + 0x24, &[12, 0]).unwrap_err();
+        assert!(matches!(error, EntryError::StreamLength { .. }), "longer than its entry: {error}");
+        let error = parse_changed(0x60, &[0xff, 0xff]).unwrap_err();
+        assert!(matches!(error, EntryError::StreamsPastEnd { .. } | EntryError::StreamLength { .. }), "{error}");
+    }
+
+    #[test]
+    fn an_entry_cut_anywhere_is_refused() {
+        let (bytes, entry) = metadata(Node::file(0, "name", b"").stream("stream", b"").item(7, b"item"));
+        let end = DirEntry::parse(&bytes, entry).unwrap().unwrap().range.end;
+        for cut in entry..end {
+            assert!(DirEntry::parse(&bytes[..cut], entry).is_err(), "cut at {cut}");
+        }
+        assert_eq!(DirEntry::parse(&bytes, bytes.len()), Err(EntryError::Unterminated { end: bytes.len() }));
+    }
 }

@@ -6,12 +6,14 @@ use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use nanovhd_tree::{Attributes, Content, SourceId, Tree};
 use nanovhd_wim::{BlobSink, Wim};
+
+use crate::listing;
+use crate::tool::{self, wimlib};
 
 /// Counts what comes.
 #[derive(Default)]
@@ -33,18 +35,10 @@ impl BlobSink for Count {
 }
 
 /// `Name: value` lines of `wimlib-imagex info`.
-fn wimlib_info(path: &Path) -> Option<HashMap<String, String>> {
-    let output = match Command::new("wimlib-imagex").arg("info").arg(path).output() {
-        Ok(output) => output,
-        Err(_) if std::env::var_os("NANOVHD_REQUIRE_TOOLS").is_none_or(|v| v != "1") => {
-            println!("skipped: wimlib-imagex not found");
-            return None;
-        }
-        Err(error) => panic!("wimlib-imagex: {error}"),
-    };
-    let text = String::from_utf8(output.stdout).unwrap();
+fn wimlib_info(path: &Path) -> HashMap<String, String> {
+    let text = wimlib(&["info".as_ref(), path.as_os_str()]);
     let lines = text.lines().filter_map(|line| line.split_once(':'));
-    Some(lines.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect())
+    lines.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
 }
 
 /// Directories and other names as wimlib counts them: the root counts, but junctions and links to
@@ -89,10 +83,12 @@ fn read_completely(name: &str) {
     let started = Instant::now();
     let (tree, notes) = wim.tree_with_notes(1, SourceId(0)).unwrap();
     println!("{name}: tree of {} files in {:?}, notes {notes:?}", tree.file_count(), started.elapsed());
-    if let Some(info) = wimlib_info(&path) {
+    if tool::is_there() {
+        let info = wimlib_info(&path);
         let number = |key: &str| info[key].parse::<u64>().unwrap();
         assert_eq!(counts(&tree), (number("Directory Count"), number("File Count")));
         assert_eq!(lengths(&tree), (number("Total Bytes"), number("Hard Link Bytes")));
+        listing::compare(&path, &wim, 1);
     }
     let all: Vec<u32> = (0..).take(wim.blobs().len()).collect();
     let expected: u64 = wim.blobs().iter().map(|blob| blob.len).sum();
