@@ -142,7 +142,7 @@ pub enum EspError {
 /// Makes the volume and says what is to be written: offset in the partition and bytes, in whole
 /// pages of 4096 bytes. What is between the ranges is zero. Files lie on the volume in the given order.
 ///
-/// Memory is that of the files twice over, not of the volume.
+/// Memory beside `files` is that of their content once more, not that of the volume.
 ///
 /// # Errors
 /// [`EspError`] says what can't be.

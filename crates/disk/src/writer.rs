@@ -42,8 +42,9 @@ impl<'w, W: WriteAt> DiskWriter<'w, W> {
     }
 }
 
-/// Offsets are those of the virtual disk. A block may be written in part and in any order; ranges
-/// outside the blocks that the plan allocated are refused.
+/// Offsets are those of the virtual disk. A block may be written in part and in any order. Bytes
+/// outside the blocks that the plan allocated are refused with [`OutsidePlan`]; those in front of
+/// them may have been written.
 impl<W: WriteAt> WriteAt for DiskWriter<'_, W> {
     fn write_all_at(&self, mut buf: &[u8], mut offset: u64) -> Result<()> {
         while !buf.is_empty() {

@@ -181,6 +181,13 @@ mod tests {
     }
 
     #[test]
+    fn messages_say_where() {
+        let expected =
+            "partition 1 (1048576 bytes at 0x4200) is not within 0x4400..0x3ffbe00, which the table leaves";
+        assert_eq!(refusal(&[part(33 * 512, MIB)]).to_string(), expected);
+    }
+
+    #[test]
     fn a_full_disk_of_two_partitions_is_accepted_in_any_order() {
         let usable = usable(64 * MIB, 4096).unwrap();
         let parts = [part(8 * MIB, usable.end - 8 * MIB), part(usable.start, 8 * MIB - usable.start)];

@@ -1,0 +1,12 @@
+//! What others' software makes of our disks: readers in Rust, qemu, and the checkers of partition
+//! tables and FAT volumes.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on should stop")]
+
+mod containers;
+mod esp;
+mod partitions;
+mod pinned;
+mod property;
+mod support;
+mod writer;
