@@ -407,7 +407,9 @@ impl<'t> Volume<'t> {
         let mut keyed: Vec<_> = with_id
             .map(|(id, object_id)| {
                 let mut data = self.reference(id).to_disk().as_bytes().to_vec();
-                data.extend(object_id.birth.unwrap_or_default().iter().flatten());
+                // A file that was never moved was born as what it is, on no volume that it knows of.
+                let birth = object_id.birth.unwrap_or([[0; 16], object_id.object, [0; 16]]);
+                data.extend(birth.iter().flatten());
                 (object_id.object, IndexEntry::of_view(&object_id.object, &data))
             })
             .collect();
