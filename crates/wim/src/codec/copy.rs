@@ -1,0 +1,126 @@
+//! Copies of matches within the output.
+//!
+//! The fast form works in pieces of 16 bytes and so writes up to [`SLACK`] bytes after the match:
+//! what stands there comes later and is written then.
+
+/// Bytes that [`copy_fast`] may write, and read, after a match.
+pub(super) const SLACK: usize = 16;
+
+/// Copies `length` bytes to `at` from `offset` bytes before it, or does nothing and says `false`
+/// if that is before the start. There must be [`SLACK`] bytes after the match.
+#[inline(always)]
+pub(super) fn copy_fast(out: &mut [u8], at: usize, offset: usize, length: usize) -> bool {
+    let (before, after) = out.split_at_mut(at);
+    let Some(from) = at.checked_sub(offset) else { return false };
+    if let (Some(source), Some(target)) = (before[from..].first_chunk::<16>(), after.first_chunk_mut()) {
+        // Almost all matches are short and far enough away for this to be everything.
+        *target = *source;
+        let mut done = 16;
+        while done < length {
+            copy_piece::<16>(out, from + done, at + done);
+            done += 16;
+        }
+    } else {
+        copy_near(out, at, offset, length);
+    }
+    true
+}
+
+/// As [`copy_fast`] for offsets of less than 16.
+#[inline(never)]
+fn copy_near(out: &mut [u8], at: usize, offset: usize, length: usize) {
+    let from = at - offset;
+    if length <= offset {
+        copy_piece::<16>(out, from, at);
+    } else if offset >= 8 {
+        for done in (0..length).step_by(8) {
+            copy_piece::<8>(out, from + done, at + done);
+        }
+    } else if offset > 0 {
+        repeat(out, at, offset, length);
+    }
+}
+
+/// Copies a match that repeats the last 1 to 7 bytes.
+fn repeat(out: &mut [u8], at: usize, offset: usize, length: usize) {
+    let mut period = [0; 8];
+    period[..offset].copy_from_slice(&out[at - offset..at]);
+    let mut pattern = u64::from_le_bytes(period);
+    let mut filled = offset * 8;
+    while filled < 64 {
+        pattern |= pattern << filled;
+        filled *= 2;
+    }
+    // Each piece continues where the period ends that fits in whole.
+    for done in (0..length).step_by(8 - 8 % offset) {
+        out[at + done..at + done + 8].copy_from_slice(&pattern.to_le_bytes());
+    }
+}
+
+/// Copies `N` bytes that don't depend on each other.
+#[inline(always)]
+fn copy_piece<const N: usize>(out: &mut [u8], from: usize, to: usize) {
+    let mut piece = [0; N];
+    piece.copy_from_slice(&out[from..from + N]);
+    out[to..to + N].copy_from_slice(&piece);
+}
+
+/// Copies exactly `length` bytes to `at` from `offset` bytes before it: the form for the end of
+/// the output.
+#[inline(never)]
+pub(super) fn copy_exact(out: &mut [u8], at: usize, offset: usize, length: usize) {
+    let from = at - offset;
+    if length <= offset {
+        out.copy_within(from..from + length, at);
+    } else {
+        for i in at..at + length {
+            out[i] = out[i - offset];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The definition: one byte after the other.
+    fn plain(out: &mut [u8], at: usize, offset: usize, length: usize) {
+        for i in at..at + length {
+            out[i] = out[i - offset];
+        }
+    }
+
+    #[test]
+    fn all_small_copies_equal_the_definition() {
+        let start: Vec<u8> = (0..200).map(|i: u32| (i * 37 % 251) as u8).collect();
+        for offset in 1..=60 {
+            for length in 0..=80 {
+                let at = 60;
+                let mut expected = start.clone();
+                plain(&mut expected, at, offset, length);
+                let mut fast = start.clone();
+                assert!(copy_fast(&mut fast, at, offset, length));
+                assert_eq!(fast[..at + length], expected[..at + length], "fast {offset} {length}");
+                assert_eq!(fast[at + length + SLACK..], start[at + length + SLACK..], "slack {offset} {length}");
+                let mut exact = start.clone();
+                copy_exact(&mut exact, at, offset, length);
+                assert_eq!(exact, expected, "exact {offset} {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_copy_from_before_the_start_is_refused() {
+        let mut out = [7; 64];
+        assert!(!copy_fast(&mut out, 3, 4, 5));
+        assert_eq!(out, [7; 64]);
+    }
+
+    #[test]
+    fn slack_suffices_at_the_very_end() {
+        for offset in 1..=30 {
+            let mut out = vec![1; 30 + 17 + SLACK];
+            assert!(copy_fast(&mut out, 30, offset, 17));
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Decoders for the chunks of compressed resources.
+//!
+//! A compressed resource of a WIM file is cut into chunks of equal size (the last one may be
+//! shorter) and each is compressed alone: [XPRESS](XpressDecoder) with Huffman codes, in chunks of
+//! 4 to 64 KiB, or [LZX](LzxDecoder), in chunks of 4 KiB to 2 MiB. Both are LZ77 with canonical
+//! Huffman codes, and their decoders share everything but the headers of blocks and the forms of
+//! matches:
+//!
+//! ```text
+//!   chunk ─► bits ─► huffman ─► lz ─► output
+//!            words   tables     literals and matches,
+//!                    of codes   by way of copy
+//! ```
+//!
+//! A decoder takes no memory after its first chunk. Chunks may be hostile: whatever the input,
+//! decoding ends after work in proportion to the sizes of input and output, either with all of
+//! the output or with a [`DecodeError`] that says which rule was broken and where.
+//!
+//! What the decoders let pass: bytes after the last symbol that the output needs (Windows' own
+//! encoders write some), and the value of padding.
+
+mod bits;
+mod copy;
+mod e8;
+#[cfg(test)]
+mod encode;
+mod error;
+mod huffman;
+mod lz;
+mod lzx;
+#[cfg(test)]
+mod vectors;
+mod xpress;
+
+pub use error::{Code, DecodeError, Position};
+pub use lzx::LzxDecoder;
+pub use xpress::XpressDecoder;
