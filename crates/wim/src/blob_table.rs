@@ -208,12 +208,12 @@ fn check_entry(
         return Err(BlobTableError::Spanned { entry: number });
     }
     let region = Region::BlobEntry(number);
-    // The place of a blob that nothing uses may have been given to another one.
+    // The place of a blob that nothing uses may have been given to another one, or be gone. It is
+    // kept where possible, because the count of references is not always right.
     if resource.flags & resource_flags::FREE != 0 || references == 0 {
-        regions.check(region, &resource)?;
-    } else {
-        regions.take(region, &resource)?;
+        return Ok(regions.check(region, &resource).is_ok().then_some(resource));
     }
+    regions.take(region, &resource)?;
     Ok(Some(resource))
 }
 
@@ -271,12 +271,13 @@ mod tests {
     }
 
     #[test]
-    fn unused_blobs_may_lie_where_others_do() {
+    fn unused_blobs_may_lie_where_others_do_and_count_for_nothing_outside_of_the_file() {
         let unused = BlobEntry { references: 0, ..blob_entry(1, 300, 100) };
         let free = BlobEntry { flags: resource_flags::FREE, ..blob_entry(2, 300, 100) };
-        let (table, regions) = parse(V, 0, &[unused, free, blob_entry(3, 350, 100)]).unwrap();
+        let gone = BlobEntry { references: 0, ..blob_entry(4, 20_000, 100) };
+        let (table, regions) = parse(V, 0, &[unused, free, blob_entry(3, 350, 100), gone]).unwrap();
         regions.finish().unwrap();
-        assert_eq!(table.blobs.len(), 3);
+        assert_eq!(table.blobs.iter().map(|blob| blob.sha1[0]).collect::<Vec<_>>(), [1, 2, 3]);
     }
 
     #[test]

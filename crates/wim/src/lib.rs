@@ -19,6 +19,34 @@
 //! Uncompressed, XPRESS and LZX files are read, with every chunk size. LZMS, solid resources and
 //! split sets are refused by name.
 //!
+//! ```no_run
+//! use std::num::NonZeroUsize;
+//!
+//! use nanovhd_tree::SourceId;
+//! use nanovhd_wim::{BlobSink, Wim};
+//!
+//! /// Adds up what comes.
+//! struct Total(std::sync::atomic::AtomicU64);
+//!
+//! impl BlobSink for Total {
+//!     fn write(&self, _blob: u32, _offset: u64, bytes: &[u8]) -> std::io::Result<()> {
+//!         self.0.fetch_add(bytes.len() as u64, std::sync::atomic::Ordering::Relaxed);
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let wim = Wim::open(std::fs::File::open("install.wim")?)?;
+//! let image = wim.select(&"Windows Server 2016 SERVERDATACENTERNANO".parse()?)?;
+//! for step in wim.tree(image.index, SourceId(0))?.walk() {
+//!     println!("{}", step.path());
+//! }
+//! let (all, total) = ((0..).take(wim.blobs().len()).collect::<Vec<u32>>(), Total(0.into()));
+//! wim.stream(&all, NonZeroUsize::MIN, &total)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Files may be hostile: every length and offset is checked before it is used, nothing recurses,
 //! and what is taken of memory is in proportion to bytes that the file really has. Every content
 //! and all metadata are checked against their SHA-1.

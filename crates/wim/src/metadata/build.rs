@@ -572,6 +572,7 @@ mod tests {
         image.add(Node::file(0, "short", b"").item(item_tags::OBJECT_ID, &long[..16]));
         image.add(Node::file(0, "too short", b"").item(item_tags::OBJECT_ID, &long[..15]));
         image.add(Node::file(0, "xattrs", b"").item(item_tags::XATTRS, b"abc").item(item_tags::UNIX_DATA, b"abc"));
+        image.add(Node::file(0, "old xattrs", b"").item(item_tags::LINUX_XATTRS, b"user.x\0y"));
         image.add(Node::file(0, "unknown", b"").item(0x1234, b"").item(0x1234, b"abc"));
         image.add(Node { items: vec![0xff; 16], ..Node::file(0, "malformed", b"") });
         image.add(Node { items: vec![0; 8], ..Node::file(0, "padded", b"") });
@@ -584,7 +585,7 @@ mod tests {
         assert_eq!(id("too short"), None);
         let kinds: Vec<_> = notes.iter().map(|note| (note.kind, note.count, note.first.as_str())).collect();
         let expected = [
-            (NoteKind::ExtendedAttributes, 1, "\\xattrs"),
+            (NoteKind::ExtendedAttributes, 2, "\\xattrs"),
             (NoteKind::UnixData, 1, "\\xattrs"),
             (NoteKind::UnknownItem, 2, "\\unknown"),
             (NoteKind::MalformedItems, 1, "\\malformed"),
