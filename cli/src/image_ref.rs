@@ -17,7 +17,7 @@ impl FromStr for ImageRef {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(split(text, |path| path.exists()))
+        Ok(split(text, Path::exists))
     }
 }
 

@@ -78,7 +78,7 @@ pub enum BrowseError {
         /// The image's number.
         image: u32,
         /// What is wrong.
-        source: MetadataError,
+        source: Box<MetadataError>,
     },
     /// There is no such file.
     #[error("image {image} has no `{path}`: there is no {missing:?} in `{folder}`")]
@@ -124,7 +124,7 @@ pub enum BrowseError {
         /// The WIM.
         wim: PathBuf,
         /// What is wrong, and where in the WIM.
-        source: StreamError,
+        source: Box<StreamError>,
     },
     /// The output fails.
     #[error("can't write the content of `{path}`")]
@@ -193,9 +193,11 @@ impl Media {
                 let result = self.wim().stream(&blobs, NonZeroUsize::MIN, &Pipe(Mutex::new(&mut *out)));
                 result.map_err(|e| match e {
                     StreamError::Sink { source, .. } => write(source),
-                    source => {
-                        BrowseError::Content { path: found.path.clone(), wim: self.wim_path().to_owned(), source }
-                    }
+                    e => BrowseError::Content {
+                        path: found.path.clone(),
+                        wim: self.wim_path().to_owned(),
+                        source: Box::new(e),
+                    },
                 })?;
             }
             Source::HostFile(_) => unreachable!("a WIM holds no files of this machine"),
@@ -206,7 +208,7 @@ impl Media {
 
     fn browse(&self, image: u32) -> Result<Tree, BrowseError> {
         let wim = || self.wim_path().to_owned();
-        self.tree(image).map_err(|source| BrowseError::Metadata { wim: wim(), image, source })
+        self.tree(image).map_err(|e| BrowseError::Metadata { wim: wim(), image, source: Box::new(e) })
     }
 }
 

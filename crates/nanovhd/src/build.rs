@@ -112,7 +112,7 @@ pub enum BuildError {
         /// The WIM.
         wim: PathBuf,
         /// What is wrong, and where in the WIM.
-        source: StreamError,
+        source: Box<StreamError>,
     },
     /// The WIM can't be read.
     #[error("can't read `{}`", wim.display())]
@@ -120,7 +120,7 @@ pub enum BuildError {
         /// The WIM.
         wim: PathBuf,
         /// What is wrong.
-        source: StreamError,
+        source: Box<StreamError>,
     },
     /// A file of this machine that belongs into the image can't be read.
     #[error("can't read `{}`, which is to become {owners}", path.display())]
@@ -332,12 +332,95 @@ impl Work<'_> {
         match e {
             StreamError::Sink { source, .. } => self.io(source),
             source => match source.blob() {
-                None => BuildError::Wim { wim, source },
+                None => BuildError::Wim { wim, source: Box::new(source) },
                 Some(index) => {
                     let is_it = |s: &Source| matches!(s, Source::Blob(id) if id.index == index);
-                    BuildError::Content { owners: Owners::of(&self.plan.tree, is_it), wim, source }
+                    BuildError::Content { owners: Owners::of(&self.plan.tree, is_it), wim, source: Box::new(source) }
                 }
             },
         }
+    }
+}
+
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use nanovhd_tree::{Content, Metadata, Tree};
+
+    use super::support::{Part, in_image, on_volume, testdata};
+    use super::*;
+    use crate::{Edition, Media, Recipe, Selection};
+
+    /// A plan for the Standard image with files of this machine and of memory added to it.
+    fn plan<'m>(media: &'m Media, host: &Path) -> Plan<'m> {
+        let chosen = media.choose(&Selection::Edition(Edition::Standard)).unwrap();
+        let mut tree = media.tree(chosen.image.index).unwrap();
+        for (name, content) in [
+            ("host.bin", Content::host_file(host, fs::metadata(host).unwrap().len())),
+            ("host again.bin", Content::host_file(host, fs::metadata(host).unwrap().len())),
+            ("small.txt", Content::bytes(*b"from memory")),
+            ("large.txt", Content::bytes(vec![7; 100_000])),
+        ] {
+            tree.add_file(Tree::ROOT, name.into(), Metadata::default(), content).unwrap();
+        }
+        Recipe::for_output("a.vhd")
+            .unwrap()
+            .fixed(true)
+            .disk_size(Size(32 << 20))
+            .plan_tree(media, chosen, tree, vec![])
+            .unwrap()
+    }
+
+    #[test]
+    fn files_of_this_machine_and_of_memory_come_onto_the_disk() {
+        let media = Media::open(testdata("media")).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        for len in [0, 100, 3_000_000] {
+            let host = folder.path().join("host");
+            let bytes: Vec<u8> = (0..len).map(|i: u32| (i % 251) as u8).collect();
+            fs::write(&host, &bytes).unwrap();
+            let plan = plan(&media, &host);
+            let output = folder.path().join(format!("{len}.vhd"));
+            plan.build(&output, &BuildOptions::default(), &()).unwrap();
+            let found = on_volume(Part { disk: File::open(&output).unwrap(), start: plan.volume_start });
+            let mut expected = in_image(&media, 1);
+            for (name, bytes) in [
+                ("host", &bytes),
+                ("host again", &bytes),
+                ("small", &b"from memory".to_vec()),
+                ("large", &vec![7; 100_000]),
+            ] {
+                let suffix = if name.starts_with("host") { "bin" } else { "txt" };
+                expected.insert(format!("\\\"{name}.{suffix}\""), bytes.clone());
+            }
+            super::support::assert_same(&found, &expected);
+        }
+    }
+
+    #[test]
+    fn a_file_that_changes_or_goes_away_stops_the_build() {
+        let media = Media::open(testdata("media")).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (host, output) = (folder.path().join("host"), folder.path().join("a.vhd"));
+        let build = |change: &dyn Fn()| {
+            fs::write(&host, vec![1; 5000]).unwrap();
+            let plan = plan(&media, &host);
+            change();
+            let error = plan.build(&output, &BuildOptions::default(), &()).unwrap_err();
+            assert!(!output.exists());
+            error
+        };
+        for len in [4999, 5001, 0] {
+            let error = build(&|| fs::write(&host, vec![1; len]).unwrap());
+            assert!(matches!(error, BuildError::HostFileChanged { expected: 5000, .. }), "{error}");
+        }
+        let error = build(&|| fs::remove_file(&host).unwrap());
+        assert!(error.to_string().contains("host.bin"), "{error}");
+        assert!(matches!(error, BuildError::HostFile { .. }), "{error}");
     }
 }

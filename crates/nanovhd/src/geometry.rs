@@ -92,3 +92,48 @@ fn with_room(least: Size) -> Size {
 pub(crate) fn windows(layout: &DiskLayout) -> &Partition {
     layout.windows().expect("both layouts have a partition for Windows")
 }
+
+#[cfg(test)]
+mod tests {
+    use nanovhd_tree::{BlobId, Content, Metadata, SourceId};
+
+    use super::*;
+
+    /// A tree with one file of this length.
+    fn tree(len: u64) -> Tree {
+        let mut tree = Tree::new();
+        let content = Content::blob(BlobId { source: SourceId(0), index: 0 }, len);
+        tree.add_file(Tree::ROOT, "a".into(), Metadata::default(), content).unwrap();
+        tree
+    }
+
+    fn size(asked: Option<u64>, content: u64) -> Result<Sized, PlanError> {
+        let layouts = Layouts { firmware: Firmware::Uefi, sector_size: 512, disk: Uuid::nil() };
+        layouts.size(asked.map(Size), &tree(content), &VolumeOptions::default())
+    }
+
+    #[test]
+    fn the_size_is_the_usual_one_if_the_image_fits() {
+        assert_eq!(size(None, 3 * GIB).unwrap().size, DEFAULT_SIZE);
+        let sized = size(None, 4 * GIB).unwrap();
+        assert_eq!(sized.size.0 % GIB, 0);
+        assert!(sized.size.0 >= sized.least.0 + sized.least.0 / 4, "{sized:?}");
+        assert!(sized.reason.contains("4 GiB"), "{sized:?}");
+    }
+
+    #[test]
+    fn an_odd_size_is_rounded_up_and_that_is_said() {
+        let sized = size(Some(10_000_000_000), 0).unwrap();
+        assert_eq!(sized.size, Size(9537 * MIB));
+        assert!(sized.reason.starts_with("10000000000 bytes were asked for"), "{sized:?}");
+        assert_eq!(size(Some(GIB), 0).unwrap().reason, "as asked for");
+    }
+
+    #[test]
+    fn sizes_that_cannot_be_are_refused() {
+        for (asked, content) in [(0, 0), (1, 0), (GIB, GIB), (4 * GIB, u64::MAX / 2)] {
+            assert!(size(Some(asked), content).is_err(), "{asked} {content}");
+        }
+        assert!(size(None, u64::MAX / 2).is_err());
+    }
+}

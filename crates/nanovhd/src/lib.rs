@@ -28,10 +28,15 @@
 //! A [`Media`] can also be looked into: [`Inspection`] sums up what it holds, [`Media::list`] shows a
 //! directory of an image and [`Media::cat`] copies a file out of it.
 
+// Tests inside and outside share helpers that call the crate by its name.
+#[cfg(test)]
+extern crate self as nanovhd;
+
 mod browse;
 mod build;
 mod contents;
 mod counts;
+mod draft;
 mod format;
 mod geometry;
 mod identity;

@@ -1,36 +1,27 @@
 //! Everything that is decided before the first byte is written.
 
 use std::fmt;
-use std::ops::Range;
 use std::path::PathBuf;
 
-use nanovhd_disk::{
-    Container, ContainerError, ContainerOptions, DiskLayout, EspError, EspFile, EspOptions, Format, Partition,
-    PartitionError, PartitionKind, Scheme, format_esp,
-};
-use nanovhd_ntfs::{LayoutError, Loss, LossKind, Volume, VolumeOptions};
-use nanovhd_tree::{Filetime, Name, Source, Tree};
+use nanovhd_disk::{Container, ContainerError, EspError, PartitionError};
+use nanovhd_ntfs::{LayoutError, Volume, VolumeOptions};
+use nanovhd_tree::{Filetime, Name, Tree};
 use nanovhd_wim::{ImageInfo, MetadataError, Note};
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::geometry::{self, Layouts, Sized};
+use crate::draft::Draft;
+use crate::geometry::Layouts;
 use crate::identity::{Identity, Inputs};
 use crate::media::WIM;
-use crate::outline::{
-    ContentsOutline, DiskOutline, ImageOutline, MediaOutline, Outline, PartitionOutline, VolumeOutline,
-};
-use crate::select::edition_id;
-use crate::text::{grouped, visible};
-use crate::{Chosen, ChosenBy, Counts, DiskFormat, Firmware, Media, Recipe, SelectionError, Size};
+use crate::outline::Outline;
+use crate::{Chosen, DiskFormat, Firmware, Media, Recipe, SelectionError, Size};
 
 /// The version of the way in which identifiers are derived.
 const IDENTITY: u64 = 1;
 /// 2108-01-01T00:00:00Z, the first time that FAT can't state.
 const END_OF_FAT: Filetime = Filetime(159_992_928_000_000_000);
-/// The name of the EFI system partition's file system.
-const ESP_LABEL: &str = "SYSTEM";
 
 /// What will be built from a media: every byte that the disk will hold is decided or its source is
 /// known. Making a plan writes nothing. It is shown as text for people (`Display`) and serialised
@@ -63,7 +54,7 @@ pub enum PlanError {
         /// The image's number.
         image: u32,
         /// What is wrong.
-        source: MetadataError,
+        source: Box<MetadataError>,
     },
     /// Two of the settings don't go together.
     #[error("{0}")]
@@ -107,14 +98,26 @@ impl Recipe {
     /// # Errors
     /// [`PlanError`] says why it can't be.
     pub fn plan<'m>(&self, media: &'m Media) -> Result<Plan<'m>, PlanError> {
-        let firmware = self.check()?;
+        self.check()?;
         let chosen = media.choose(&self.selection)?;
         let index = chosen.image.index;
-        let (tree, notes) = media.wim().tree_with_notes(index, WIM).map_err(|source| PlanError::Metadata {
+        let (tree, notes) = media.wim().tree_with_notes(index, WIM).map_err(|e| PlanError::Metadata {
             wim: media.wim_path().to_owned(),
             image: index,
-            source,
+            source: Box::new(e),
         })?;
+        self.plan_tree(media, chosen, tree, notes)
+    }
+
+    /// The plan for a tree that comes from the media.
+    pub(crate) fn plan_tree<'m>(
+        &self,
+        media: &'m Media,
+        chosen: Chosen<'m>,
+        tree: Tree,
+        notes: Vec<Note>,
+    ) -> Result<Plan<'m>, PlanError> {
+        let firmware = self.check()?;
         let time = self.time.map_or_else(|| time_of(chosen.image, &tree), Filetime::from_unix);
         let volume = VolumeOptions {
             size: 0,
@@ -128,7 +131,7 @@ impl Recipe {
         // Sizes don't depend on identifiers, but identifiers on the size.
         let layouts = Layouts { firmware, sector_size: self.sector_size, disk: Uuid::nil() };
         let sized = layouts.size(self.size, &tree, &volume)?;
-        let identity = self.identity(media, index, firmware, sized.size, time);
+        let identity = self.identity(media, chosen.image.index, firmware, sized.size, time);
         let layout = Layouts { disk: identity.disk(), ..layouts }.of(sized.size.0)?;
         Draft {
             recipe: self,
@@ -174,16 +177,6 @@ impl Recipe {
             .bytes("seed", self.seed.as_bytes())
             .identity()
     }
-
-    fn container_format(&self) -> Format {
-        match (self.format, self.fixed) {
-            (DiskFormat::Raw, _) => Format::Raw,
-            (DiskFormat::Vhd, true) => Format::VhdFixed,
-            (DiskFormat::Vhd, false) => Format::VhdDynamic,
-            (DiskFormat::Vhdx, true) => Format::VhdxFixed,
-            (DiskFormat::Vhdx, false) => Format::VhdxDynamic,
-        }
-    }
 }
 
 /// When the image was last changed: what the WIM says of it, else the newest time at which a file was
@@ -194,180 +187,6 @@ fn time_of(image: &ImageInfo, tree: &Tree) -> Filetime {
     let plausible = |time: &Filetime| *time < END_OF_FAT;
     let newest = || files.map(|file| file.metadata.times.written).filter(plausible).max();
     image.modified.filter(plausible).or_else(newest).unwrap_or_default()
-}
-
-/// A plan whose settings are decided.
-struct Draft<'r, 'm> {
-    recipe: &'r Recipe,
-    media: &'m Media,
-    chosen: Chosen<'m>,
-    tree: Tree,
-    volume: VolumeOptions,
-    sized: Sized,
-    identity: Identity,
-    layout: DiskLayout,
-    firmware: Firmware,
-    /// What the tree does not keep of the image.
-    notes: Vec<Note>,
-    /// What goes onto the EFI system partition.
-    boot_files: Vec<EspFile>,
-}
-
-impl<'m> Draft<'_, 'm> {
-    fn plan(mut self) -> Result<Plan<'m>, PlanError> {
-        let windows = geometry::windows(&self.layout).clone();
-        self.volume.size = windows.size;
-        self.volume.hidden_sectors = windows.first / u64::from(self.layout.sector_size);
-        self.volume.serial = self.identity.serial64("ntfs volume");
-
-        let fixed = self.fixed()?;
-        let volume = Volume::lay_out(&self.tree, &self.volume)?;
-        let used = used(&fixed, &volume, windows.first);
-        let container = Container::plan(&self.container_options(), &used)?;
-        let written = Size(used.iter().map(|range| range.end - range.start).sum());
-        let outline = self.outline(&volume, &container, written);
-        drop(volume);
-        Ok(Plan {
-            media: self.media,
-            tree: self.tree,
-            volume: self.volume,
-            volume_start: windows.first,
-            fixed,
-            container,
-            outline,
-        })
-    }
-
-    /// The bytes outside the volume: the partition tables and the EFI system partition.
-    fn fixed(&self) -> Result<Vec<(u64, Vec<u8>)>, PlanError> {
-        let mut fixed = self.layout.table(&[])?;
-        if let Some(esp) = self.layout.esp() {
-            let options = EspOptions {
-                size: esp.size,
-                sector_size: self.layout.sector_size,
-                hidden_sectors: esp.first / u64::from(self.layout.sector_size),
-                serial: self.identity.serial32("esp volume"),
-                label: ESP_LABEL.to_owned(),
-                time: self.volume.time,
-            };
-            let ranges = format_esp(&options, &self.boot_files)?;
-            fixed.extend(ranges.into_iter().map(|(offset, bytes)| (esp.first + offset, bytes)));
-        }
-        fixed.sort_by_key(|(offset, _)| *offset);
-        Ok(fixed)
-    }
-
-    fn container_options(&self) -> ContainerOptions {
-        ContainerOptions {
-            format: self.recipe.container_format(),
-            size: self.layout.size,
-            sector_size: self.layout.sector_size,
-            block_size: None,
-            id: self.identity.part("container"),
-            time: self.volume.time,
-        }
-    }
-}
-
-impl Draft<'_, '_> {
-    fn outline(&self, volume: &Volume<'_>, container: &Container, written: Size) -> Outline {
-        let image = self.chosen.image;
-        Outline {
-            schema: Outline::SCHEMA,
-            media: MediaOutline {
-                path: self.media.path().to_owned(),
-                wim: self.media.wim_path().to_owned(),
-                guid: Uuid::from_bytes_le(self.media.wim().header().guid),
-            },
-            image: ImageOutline {
-                index: image.index,
-                name: image.name.clone(),
-                edition: edition_id(image).map(str::to_owned),
-                chosen_by: self.chosen.by,
-            },
-            disk: self.disk_outline(container, written),
-            partitions: self.partitions(),
-            volume: self.volume_outline(volume),
-            contents: self.contents(volume),
-            time: self.volume.time.unix_seconds(),
-            warnings: self.warnings(volume),
-        }
-    }
-
-    fn disk_outline(&self, container: &Container, written: Size) -> DiskOutline {
-        DiskOutline {
-            format: self.recipe.format,
-            fixed: !container.options().format.is_dynamic(),
-            firmware: self.firmware,
-            partition_table: match self.layout.scheme {
-                Scheme::Gpt => "gpt",
-                Scheme::Mbr => "mbr",
-            },
-            size: Size(self.layout.size),
-            size_reason: self.sized.reason.clone(),
-            least_size: self.sized.least,
-            sector_size: self.layout.sector_size,
-            id: match self.layout.scheme {
-                Scheme::Gpt => self.layout.disk_id.to_string(),
-                Scheme::Mbr => format!("{:08x}", self.layout.signature),
-            },
-            file_length: Size(container.file_len()),
-            written,
-        }
-    }
-
-    fn partitions(&self) -> Vec<PartitionOutline> {
-        let partitions = self.layout.partitions.iter().zip(1..);
-        let outline = |(part, number): (&Partition, usize)| PartitionOutline {
-            number,
-            kind: match part.kind {
-                PartitionKind::Esp => "esp",
-                PartitionKind::MicrosoftReserved => "msr",
-                PartitionKind::BasicData => "windows",
-            },
-            name: part.name.clone(),
-            offset: part.first,
-            size: Size(part.size),
-            id: (self.layout.scheme == Scheme::Gpt).then_some(part.id),
-        };
-        partitions.map(outline).collect()
-    }
-
-    fn volume_outline(&self, volume: &Volume<'_>) -> VolumeOutline {
-        let counts = Counts::of(&self.tree);
-        VolumeOutline {
-            file_system: "ntfs",
-            label: self.recipe.label.clone(),
-            serial: format!("{:016x}", self.volume.serial),
-            cluster_size: self.volume.cluster_size,
-            used: Size(volume.summary().used_clusters * u64::from(self.volume.cluster_size)),
-            counts,
-        }
-    }
-
-    fn contents(&self, volume: &Volume<'_>) -> ContentsOutline {
-        let blobs = self.media.wim().blobs();
-        let mut outline = ContentsOutline { pieces: 0, bytes: Size(0), stored: Size(0) };
-        for same in volume.placements().chunk_by(|a, b| a.content.source() == b.content.source()) {
-            outline.pieces += 1;
-            outline.bytes.0 += same[0].content.len();
-            if let Source::Blob(id) = same[0].content.source() {
-                outline.stored.0 += blobs[id.index as usize].stored_len;
-            }
-        }
-        outline
-    }
-
-    fn warnings(&self, volume: &Volume<'_>) -> Vec<String> {
-        let by_place = (self.chosen.by == ChosenBy::Position).then(|| {
-            format!(
-                "the images do not say of which edition they are: number {} was taken, as on the Server 2016 media",
-                self.chosen.image.index
-            )
-        });
-        let notes = self.notes.iter().map(ToString::to_string);
-        by_place.into_iter().chain(notes).chain(volume.losses().iter().map(loss)).collect()
-    }
 }
 
 impl<'m> Plan<'m> {
@@ -397,32 +216,4 @@ impl Serialize for Plan<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.outline.serialize(serializer)
     }
-}
-
-/// What is not kept of the image, in words.
-fn loss(loss: &Loss) -> String {
-    let what = match loss.kind {
-        LossKind::Compressed => "compressed by NTFS; stored uncompressed here",
-        LossKind::Sparse => "sparse; stored with their zeros here",
-        LossKind::EncryptedDirectory => "marked to encrypt new files; the mark is left out",
-        LossKind::ShortName => "without the 8.3 name that the image gives them, as it is taken already",
-        LossKind::NoDescriptor => "without a security descriptor in the image; they get that of a new volume",
-        _ => "not kept in every detail",
-    };
-    format!("{} files are {what}, such as {}", grouped(loss.files), visible(&loss.example))
-}
-
-/// The byte ranges of the disk that hold anything: sorted, disjoint, neighbours joined.
-fn used(fixed: &[(u64, Vec<u8>)], volume: &Volume<'_>, start: u64) -> Vec<Range<u64>> {
-    let fixed = fixed.iter().map(|(offset, bytes)| *offset..offset + bytes.len() as u64);
-    let mut all: Vec<_> = fixed.chain(volume.extents().into_iter().map(|e| start + e.start..start + e.end)).collect();
-    all.sort_by_key(|range| range.start);
-    let mut used: Vec<Range<u64>> = Vec::with_capacity(all.len());
-    for range in all {
-        match used.last_mut() {
-            Some(last) if last.end == range.start => last.end = range.end,
-            _ => used.push(range),
-        }
-    }
-    used
 }

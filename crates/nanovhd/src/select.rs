@@ -273,3 +273,58 @@ fn ends_with(name: &str, end: &str) -> bool {
     let tail = name.len().checked_sub(end.len()).and_then(|at| name.get(at..));
     tail.is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }
+
+#[cfg(test)]
+mod tests {
+    use nanovhd_wim::WindowsInfo;
+
+    use super::*;
+
+    /// Images with these edition ids and names; an empty text stands for none.
+    fn images(list: &[(&str, &str)]) -> Vec<ImageInfo> {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let image = |(index, (edition, name)): (u32, &(&str, &str))| {
+            let mut windows = WindowsInfo::default();
+            windows.edition_id = some(edition);
+            let mut image = ImageInfo::default();
+            image.index = index;
+            image.name = some(name);
+            image.windows = Some(windows);
+            image
+        };
+        (1..).zip(list).map(image).collect()
+    }
+
+    #[test]
+    fn the_edition_is_what_an_image_says_it_is() {
+        let nano = [("ServerDatacenterNano", "x"), ("ServerStandardNano", "SERVERDATACENTERNANO")];
+        let names = [("", "Windows SERVERSTANDARDNANO"), ("", "Windows serverdatacenternano")];
+        let mixed = [("ServerDatacenter", "a"), ("", "b SERVERDATACENTERNANO"), ("ServerStandard", "c")];
+        for (list, index, by) in [
+            (&nano[..], 1, ChosenBy::EditionId),
+            (&names, 2, ChosenBy::EditionName),
+            (&mixed, 2, ChosenBy::EditionName),
+            (&mixed[..1], 1, ChosenBy::EditionId),
+            (&[("", "a"), ("", "")], 2, ChosenBy::Position),
+        ] {
+            let images = images(list);
+            let chosen = of_edition(&images, Edition::Datacenter).unwrap();
+            assert_eq!((chosen.image.index, chosen.by), (index, by), "{list:?}");
+        }
+    }
+
+    #[test]
+    fn an_edition_is_not_guessed() {
+        for (list, candidates) in [
+            (&[][..], 0),
+            (&[("ServerStandardNano", ""), ("ServerStandardCore", "")], 0),
+            (&[("", "a"), ("", "b"), ("", "c")], 0),
+            (&[("", "a"), ("ServerStandard", "b")], 0),
+            (&[("ServerDatacenter", "core"), ("ServerDatacenter", "desktop")], 2),
+        ] {
+            let images = images(list);
+            let several = of_edition(&images, Edition::Datacenter).unwrap_err();
+            assert_eq!(several.len(), candidates, "{list:?}");
+        }
+    }
+}

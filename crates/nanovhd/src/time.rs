@@ -88,7 +88,7 @@ mod tests {
         for day in 0..=2 * DAYS_PER_CYCLE {
             assert_eq!(Utc(Filetime(day * SECONDS_PER_DAY * TICKS_PER_SECOND)).date(), expected);
             let (year, month, date) = expected;
-            expected = match (month, date == lengths(year)[(month - 1) as usize]) {
+            expected = match (month, date == lengths(year)[usize::try_from(month - 1).unwrap()]) {
                 (12, true) => (year + 1, 1, 1),
                 (_, true) => (year, month + 1, 1),
                 _ => (year, month, date + 1),
