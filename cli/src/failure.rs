@@ -99,7 +99,7 @@ impl From<PlanError> for Failure {
     fn from(e: PlanError) -> Self {
         let code = match &e {
             PlanError::Metadata { .. } | PlanError::Selection(SelectionError::Empty { .. }) => INPUT,
-            PlanError::Volume(e) if !is_setting(e) => INPUT,
+            PlanError::Volume { source, .. } if !is_setting(source) => INPUT,
             _ => USAGE,
         };
         Self { hint: e.hint(), code, error: e.into() }

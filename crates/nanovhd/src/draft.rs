@@ -16,6 +16,7 @@ use crate::identity::Identity;
 use crate::outline::{
     ContentsOutline, DiskOutline, ImageOutline, MediaOutline, Outline, PartitionOutline, VolumeOutline,
 };
+use crate::plan::volume_error;
 use crate::select::edition_id;
 use crate::text::{grouped, visible};
 use crate::{Chosen, ChosenBy, Counts, DiskFormat, Firmware, Media, Plan, PlanError, Recipe, Size};
@@ -48,7 +49,8 @@ impl<'m> Draft<'_, 'm> {
         self.volume.serial = self.identity.serial64("ntfs volume");
 
         let fixed = self.fixed()?;
-        let volume = Volume::lay_out(&self.tree, &self.volume)?;
+        let volume =
+            Volume::lay_out(&self.tree, &self.volume).map_err(|e| volume_error(self.media, self.chosen, e))?;
         let used = used(&fixed, &volume, windows.first);
         let container = Container::plan(&self.container_options(), &used)?;
         let written = Size(used.iter().map(|range| range.end - range.start).sum());

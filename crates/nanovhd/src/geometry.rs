@@ -1,8 +1,6 @@
 //! How large the disk is, and where its partitions lie.
 
 use nanovhd_disk::{DiskLayout, Partition, PartitionError};
-use nanovhd_ntfs::{Volume, VolumeOptions};
-use nanovhd_tree::Tree;
 use uuid::Uuid;
 
 use crate::size::{GIB, MIB};
@@ -41,24 +39,16 @@ impl Layouts {
         }
     }
 
-    /// The least size of a disk whose Windows partition can hold the tree.
-    fn least(self, tree: &Tree, volume: &VolumeOptions) -> Result<Size, PlanError> {
-        let probe = self.of(PROBE)?;
-        let windows = windows(&probe);
-        let beside = PROBE - windows.size;
-        let options = VolumeOptions {
-            size: windows.size,
-            hidden_sectors: windows.first / u64::from(self.sector_size),
-            ..volume.clone()
-        };
-        let needed = Volume::minimum_size(tree, &options)?;
+    /// The least size of a disk whose Windows partition has `needed` bytes.
+    fn least(self, needed: u64) -> Result<Size, PlanError> {
+        let beside = PROBE - windows(&self.of(PROBE)?).size;
         let disk = needed.checked_next_multiple_of(MIB).and_then(|n| n.checked_add(beside));
         disk.map(Size).ok_or(PlanError::TooSmall { size: Size(u64::MAX), least: Size(u64::MAX) })
     }
 
-    /// Decides on the disk's size.
-    pub(crate) fn size(self, asked: Option<Size>, tree: &Tree, volume: &VolumeOptions) -> Result<Sized, PlanError> {
-        let least = self.least(tree, volume)?;
+    /// Decides on the disk's size, for a volume that needs so many bytes.
+    pub(crate) fn size(self, asked: Option<Size>, needed: u64) -> Result<Sized, PlanError> {
+        let least = self.least(needed)?;
         let (size, reason) = match asked {
             Some(asked) => {
                 let whole = asked.0.checked_next_multiple_of(MIB).map_or(asked, Size);
@@ -95,26 +85,18 @@ pub(crate) fn windows(layout: &DiskLayout) -> &Partition {
 
 #[cfg(test)]
 mod tests {
-    use nanovhd_tree::{BlobId, Content, Metadata, SourceId};
-
     use super::*;
 
-    /// A tree with one file of this length.
-    fn tree(len: u64) -> Tree {
-        let mut tree = Tree::new();
-        let content = Content::blob(BlobId { source: SourceId(0), index: 0 }, len);
-        tree.add_file(Tree::ROOT, "a".into(), Metadata::default(), content).unwrap();
-        tree
-    }
-
-    fn size(asked: Option<u64>, content: u64) -> Result<Sized, PlanError> {
+    fn size(asked: Option<u64>, needed: u64) -> Result<Sized, PlanError> {
         let layouts = Layouts { firmware: Firmware::Uefi, sector_size: 512, disk: Uuid::nil() };
-        layouts.size(asked.map(Size), &tree(content), &VolumeOptions::default())
+        layouts.size(asked.map(Size), needed)
     }
 
     #[test]
     fn the_size_is_the_usual_one_if_the_image_fits() {
         assert_eq!(size(None, 3 * GIB).unwrap().size, DEFAULT_SIZE);
+        // Beside the volume there are 118 MiB.
+        assert_eq!(size(None, 4 * GIB - 118 * MIB).unwrap().size, DEFAULT_SIZE);
         let sized = size(None, 4 * GIB).unwrap();
         assert_eq!(sized.size.0 % GIB, 0);
         assert!(sized.size.0 >= sized.least.0 + sized.least.0 / 4, "{sized:?}");
@@ -131,9 +113,9 @@ mod tests {
 
     #[test]
     fn sizes_that_cannot_be_are_refused() {
-        for (asked, content) in [(0, 0), (1, 0), (GIB, GIB), (4 * GIB, u64::MAX / 2)] {
-            assert!(size(Some(asked), content).is_err(), "{asked} {content}");
+        for (asked, needed) in [(0, MIB), (1, MIB), (GIB, GIB), (4 * GIB, u64::MAX - 1)] {
+            assert!(size(Some(asked), needed).is_err(), "{asked} {needed}");
         }
-        assert!(size(None, u64::MAX / 2).is_err());
+        assert!(size(None, u64::MAX - 1).is_err());
     }
 }

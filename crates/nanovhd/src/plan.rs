@@ -74,8 +74,15 @@ pub enum PlanError {
     #[error("can't make the EFI system partition")]
     Esp(#[from] EspError),
     /// The image can't become an NTFS volume.
-    #[error("can't lay out the NTFS volume")]
-    Volume(#[from] LayoutError),
+    #[error("can't lay out an NTFS volume for image {image} of `{}`", wim.display())]
+    Volume {
+        /// The WIM.
+        wim: PathBuf,
+        /// The image's number.
+        image: u32,
+        /// What is wrong with the image or the settings.
+        source: Box<LayoutError>,
+    },
     /// There can't be such a file.
     #[error("can't lay out the file of the disk")]
     Container(#[from] ContainerError),
@@ -130,7 +137,8 @@ impl Recipe {
         };
         // Sizes don't depend on identifiers, but identifiers on the size.
         let layouts = Layouts { firmware, sector_size: self.sector_size, disk: Uuid::nil() };
-        let sized = layouts.size(self.size, &tree, &volume)?;
+        let needed = Volume::minimum_size(&tree, &volume).map_err(|e| volume_error(media, chosen, e))?;
+        let sized = layouts.size(self.size, needed)?;
         let identity = self.identity(media, chosen.image.index, firmware, sized.size, time);
         let layout = Layouts { disk: identity.disk(), ..layouts }.of(sized.size.0)?;
         Draft {
@@ -177,6 +185,11 @@ impl Recipe {
             .bytes("seed", self.seed.as_bytes())
             .identity()
     }
+}
+
+/// Says whose volume can't be.
+pub(crate) fn volume_error(media: &Media, chosen: Chosen<'_>, source: LayoutError) -> PlanError {
+    PlanError::Volume { wim: media.wim_path().to_owned(), image: chosen.image.index, source: Box::new(source) }
 }
 
 /// When the image was last changed: what the WIM says of it, else the newest time at which a file was

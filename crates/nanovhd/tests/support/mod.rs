@@ -1,6 +1,11 @@
 //! What tests share: the test data, and a volume's files as a program that others wrote reads them.
-#![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
-#![allow(clippy::allow_attributes, dead_code, unreachable_pub, reason = "each test uses a part")]
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    dead_code,
+    unreachable_pub,
+    reason = "each test uses a part; a failure is a failed test"
+)]
 
 use std::collections::BTreeMap;
 use std::io::{Read, Result, Seek, SeekFrom};
