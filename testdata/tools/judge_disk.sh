@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Lets other people's programs judge a disk that nanovhd built, against the image it was built from.
+#
+#   judge_disk.sh DISK FILE.wim IMAGE
+#
+# Needs qemu-img, sfdisk, sgdisk, fsck.vfat, ntfsfix, ntfsinfo, fsstat, fls, wimlib-imagex, and from PyPI
+# checkdisk and dissect.ntfs for the python3 on the PATH. No root. Stops at the first complaint.
+set -euo pipefail
+disk=$1 wim=$2 image=$3
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+PATH=$PATH:/usr/sbin:/sbin
+
+complain() {
+  printf '%s: %s\n' "$disk" "$1" >&2
+  exit 1
+}
+
+# Runs a checker quietly and shows what it said when it complains.
+check() {
+  "$@" >"$work/said" 2>&1 || { cat "$work/said"; complain "$1 complains"; }
+  echo "ok: $1"
+}
+
+case $disk in
+  *.vhdx | *.vhd)
+    check qemu-img info "$disk"
+    # qemu-img knows no check for VHD, and says so with status 63.
+    [ "${disk##*.}" = vhd ] || check qemu-img check "$disk" ;;
+esac
+format=$(case $disk in *.vhdx) echo vhdx ;; *.vhd) echo vpc ;; *) echo raw ;; esac)
+qemu-img convert -f "$format" -O raw "$disk" "$work/disk"
+
+# The partitions, each in a file of its own.
+sfdisk --dump "$work/disk" >"$work/table"
+number=0
+while read -r start size; do
+  number=$((number + 1))
+  dd if="$work/disk" of="$work/part$number" bs=512 skip="$start" count="$size" conv=sparse status=none
+  truncate -s $((size * 512)) "$work/part$number"
+done < <(sed -nE 's/.*start= *([0-9]+), size= *([0-9]+),.*/\1 \2/p' "$work/table")
+volume=$work/part$number
+if grep -q '^label: gpt' "$work/table"; then
+  [ $number = 3 ] || complain "$number partitions, expected 3"
+  sgdisk --verify "$work/disk" >"$work/said"
+  grep -q '^No problems found' "$work/said" || { cat "$work/said"; complain "sgdisk complains"; }
+  echo "ok: sgdisk"
+  check fsck.vfat -n "$work/part1"
+else
+  [ $number = 1 ] || complain "$number partitions, expected 1"
+fi
+
+check ntfsfix -n "$volume"
+check ntfsinfo -m "$volume"
+check fsstat -f ntfs "$volume"
+check fls -f ntfs -r "$volume"
+
+# The exit status of checkdisk may not cover every count that it states, so these are looked at too.
+check checkdisk fix "$volume"
+counted='torn|runlist|lost|mirror|index|unrepairable|dangling|leaked|missing|problem|mismatch|orphan'
+if grep -E "(^|[^0-9])[1-9][0-9]* ($counted)" "$work/said" || ! grep -q 'directories walked: 0 dangling' "$work/said" ||
+  ! grep -q 'leaked bit' "$work/said" || ! grep -q 'index problem' "$work/said"; then
+  cat "$work/said"
+  complain "checkdisk counts faults"
+fi
+
+python3 "$here/compare_volume.py" "$volume" "$wim" "$image"
+check wimlib-imagex capture "$volume" "$work/found.wim" found --compress=none
+python3 "$here/compare_wims.py" "$wim" "$image" "$work/found.wim" 1
