@@ -19,7 +19,7 @@
 #   # IMAGE, DEVICE                       vda, vda1, ...
 #   # cluster BYTES, clusters COUNT, free COUNT
 #   one line for each name, sorted by path: see ntfs3_list.py
-#   ! COMPLAINT                           of the kernel or the lister
+#   ! COMPLAINT                           of the kernel, the lister, or that an image has no volume
 #
 # Exit status: 0 no complaint; 1 complaints; 2 wrong usage, or the machine did not run to its end; 77 not
 # prepared.
@@ -144,6 +144,7 @@ show() { # LISTING IMAGE...
       '@ end') return $status ;;
       '@ '*) image=${images[${line#@ }]} ;;
       '@@ '*) printf '# %s, %s\n' "$image" "${line#@@ }" ;;
+      '! no '*) status=1; printf '! %s: %s\n' "$image" "${line#! }" ;;
       '!'*) status=1; printf '%s\n' "$line" ;;
       *) printf '%s\n' "$line" ;;
     esac
