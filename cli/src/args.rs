@@ -1,4 +1,6 @@
 //! The command line.
+//!
+//! What the help says of a default is written by hand where the library decides on it.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -36,13 +38,13 @@ const IMAGE_HELP: &str = "\
 IMAGE is a .wim file or a media folder. If it holds several images, choose one by its number or name \
 behind a colon: NanoServer.wim:2";
 
-/// Turns Windows images (WIM) into bootable virtual disks, without Windows.
+/// Turns Windows images (WIM) into virtual disks, without Windows.
 ///
 /// No administrator rights, no mounts, no temporary copy: the files go from the WIM straight to
 /// their places on the disk.
 #[derive(Debug, Parser)]
-#[command(name = "nanovhd", version, about, long_about, after_help = EXIT_CODES, max_term_width = 100)]
-#[command(propagate_version = true, infer_subcommands = false, disable_help_subcommand = true)]
+#[command(name = "nanovhd", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -70,11 +72,11 @@ pub(crate) enum Command {
 /// `nanovhd build`.
 #[derive(Debug, Args)]
 pub(crate) struct Build {
+    #[command(flatten)]
+    pub(crate) recipe: Recipe,
     /// The file to make; its suffix says what kind: .vhdx, .vhd, .raw or .img
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    #[command(flatten)]
-    pub(crate) recipe: Recipe,
     /// Replace the output file if there is one
     #[arg(short, long)]
     pub(crate) force: bool,
@@ -92,11 +94,11 @@ pub(crate) struct Build {
 /// `nanovhd plan`: the arguments of `build`, but the output is not needed.
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) recipe: Recipe,
     /// The file that would be made [default: some .vhdx]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) recipe: Recipe,
     /// Replace the output file if there is one
     #[arg(short, long)]
     pub(crate) force: bool,
@@ -170,7 +172,7 @@ pub(crate) struct Ls {
     /// The media, and which image of it
     #[arg(value_name = "IMAGE[:N]", value_parser = value_parser!(ImageRef))]
     pub(crate) image: ImageRef,
-    /// The directory, with / or \ between names
+    /// The directory, with / or \ between names [default: the root]
     #[arg(value_name = "PATH", default_value = "\\", hide_default_value = true)]
     pub(crate) path: String,
     /// Print it as JSON

@@ -26,12 +26,14 @@ fn build(args: &Build) -> Result<(), Failure> {
     let recipe = recipe(&args.recipe, Some(DiskFormat::for_output(&args.output)))?;
     let media = Media::open(&args.recipe.media)?;
     let plan = recipe.plan(&media)?;
+    let options = BuildOptions { threads: args.threads, overwrite: args.force };
+    // First, so that a warning is not taken for the reason of a refusal.
+    plan.check_output(&args.output, &options)?;
     if !args.quiet {
         for warning in &plan.outline().warnings {
             say(&format!("warning: {warning}"));
         }
     }
-    let options = BuildOptions { threads: args.threads, overwrite: args.force };
     let stop = Arc::new(AtomicBool::new(false));
     let on_signal = Arc::clone(&stop);
     ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed)).map_err(io::Error::other)?;

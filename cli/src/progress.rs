@@ -79,15 +79,14 @@ impl Progress for Watcher {
 fn restart(bar: &ProgressBar, stage: Stage, total: Size) {
     let template = match total.0 {
         0 => "{spinner} {msg}",
-        _ => {
-            "{msg}  [{bar:30}]  {percent:>3} %  {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left"
-        }
+        _ => "{msg} [{wide_bar}] {percent:>3} % of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left",
     };
     let style = ProgressStyle::with_template(template).expect("the template is a constant that a test parses");
-    bar.reset();
     bar.set_style(style.progress_chars("=> "));
     bar.set_message(words(stage));
     bar.set_length(total.0);
+    // Last, as it draws.
+    bar.reset();
     bar.enable_steady_tick(Duration::from_millis(100));
 }
 
@@ -135,7 +134,7 @@ fn line(done: Size, total: Size, elapsed: Duration) -> String {
 
 /// A line on standard error. That nobody reads it must not end a build.
 pub(crate) fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
 #[cfg(test)]

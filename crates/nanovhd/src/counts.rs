@@ -6,7 +6,7 @@ use nanovhd_tree::Tree;
 use serde::Serialize;
 
 use crate::Size;
-use crate::text::grouped;
+use crate::text::counted;
 
 /// How many things of each kind an image holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -62,14 +62,14 @@ impl Counts {
     /// The counts that are not zero, in words, on two lines.
     pub(crate) fn lines(&self) -> [String; 2] {
         let words = |counts: &[(u64, &str)]| {
-            let counts = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", grouped(*n)));
+            let counts = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| counted(*n, what));
             counts.collect::<Vec<_>>().join(", ")
         };
-        let names = [(self.files, "files"), (self.directories, "directories"), (self.hard_links, "more hard links")];
+        let names = [(self.files, "file"), (self.directories, "directory"), (self.hard_links, "more hard link")];
         let others = [
-            (self.named_streams, "named streams"),
-            (self.reparse_points, "reparse points"),
-            (self.security_descriptors, "security descriptors"),
+            (self.named_streams, "named stream"),
+            (self.reparse_points, "reparse point"),
+            (self.security_descriptors, "security descriptor"),
         ];
         [words(&names), words(&others)]
     }
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn counts_are_shown_without_the_zeros() {
-        let counts = Counts { files: 1_234_567, directories: 999, named_streams: 1000, ..Counts::default() };
-        assert_eq!(counts.to_string(), "1,234,567 files, 999 directories, 1,000 named streams");
+        let counts = Counts { files: 1_234_567, directories: 1, named_streams: 1000, ..Counts::default() };
+        assert_eq!(counts.to_string(), "1,234,567 files, 1 directory, 1,000 named streams");
     }
 }

@@ -18,7 +18,7 @@ use crate::outline::{
 };
 use crate::plan::volume_error;
 use crate::select::edition_id;
-use crate::text::{grouped, visible};
+use crate::text::{counted, visible};
 use crate::{Chosen, ChosenBy, Counts, DiskFormat, Firmware, Media, Plan, PlanError, Recipe, Size};
 
 /// The name of the EFI system partition's file system.
@@ -204,22 +204,24 @@ impl Draft<'_, '_> {
                 self.chosen.image.index
             )
         });
+        let boot = "there are no boot files on the disk: it can be mounted, but Windows does not start from it";
+        let boot = self.boot_files.is_empty().then(|| boot.to_owned());
         let notes = self.notes.iter().map(ToString::to_string);
-        by_place.into_iter().chain(notes).chain(volume.losses().iter().map(loss)).collect()
+        by_place.into_iter().chain(boot).chain(notes).chain(volume.losses().iter().map(loss)).collect()
     }
 }
 
 /// What is not kept of the image, in words.
 fn loss(loss: &Loss) -> String {
-    let what = match loss.kind {
-        LossKind::Compressed => "compressed by NTFS; stored uncompressed here",
-        LossKind::Sparse => "sparse; stored with their zeros here",
-        LossKind::EncryptedDirectory => "marked to encrypt new files; the mark is left out",
-        LossKind::ShortName => "without the 8.3 name that the image gives them, as it is taken already",
-        LossKind::NoDescriptor => "without a security descriptor in the image; they get that of a new volume",
-        _ => "not kept in every detail",
+    let (treatment, what) = match loss.kind {
+        LossKind::Compressed => ("stored uncompressed", "that NTFS had compressed"),
+        LossKind::Sparse => ("stored with all their zeros", "with holes"),
+        LossKind::EncryptedDirectory => ("stored without the mark", "marked to encrypt what is made in them"),
+        LossKind::ShortName => ("stored without it", "with an 8.3 name that another has"),
+        LossKind::NoDescriptor => ("given the usual access rights", "without a security descriptor"),
+        _ => ("not stored in full", "with something unknown"),
     };
-    format!("{} files are {what}, such as {}", grouped(loss.files), visible(&loss.example))
+    format!("{treatment}: {} {what}, first {}", counted(loss.files, "file"), visible(&loss.example))
 }
 
 /// The byte ranges of the disk that hold anything: sorted, disjoint, neighbours joined.

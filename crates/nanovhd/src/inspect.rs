@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::outline::path_text;
-use crate::text::{grouped, visible};
+use crate::text::{counted, visible};
 use crate::{Counts, Media, Outline, Size, Utc};
 
 /// What a WIM says of itself, and what its metadata really hold.
@@ -202,7 +202,7 @@ impl fmt::Display for Inspection {
         }
         writeln!(f, "guid         {}", self.guid)?;
         let BlobCounts { count, bytes, stored } = self.blobs;
-        writeln!(f, "contents     {} pieces of {bytes}, stored as {stored}", grouped(count as u64))?;
+        writeln!(f, "contents     {bytes} in {}, stored as {stored}", counted(count as u64, "piece"))?;
         for image in &self.images {
             let boot = if self.boot_index == Some(image.index) { " (to be started)" } else { "" };
             writeln!(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::text::{grouped, visible};
+use crate::text::{counted, visible};
 use crate::{ChosenBy, Counts, DiskFormat, Firmware, Size};
 
 /// What a plan says about the disk that it makes. All sizes and offsets are in bytes. Serialised, it
@@ -146,9 +146,12 @@ impl fmt::Display for Outline {
         self.table(f)?;
         self.volume.fmt(f)?;
         let ContentsOutline { pieces, bytes, stored } = &self.contents;
-        writeln!(f, "contents    {bytes} in {} pieces, {stored} in the WIM", grouped(*pieces))?;
+        writeln!(f, "contents    {bytes} in {}, {stored} in the WIM", counted(*pieces, "piece"))?;
         for (n, warning) in self.warnings.iter().enumerate() {
-            let title = if n == 0 { "\nwarnings" } else { "" };
+            let title = if n == 0 { "warnings" } else { "" };
+            if n == 0 {
+                writeln!(f)?;
+            }
             writeln!(f, "{title:<12}- {warning}")?;
         }
         Ok(())

@@ -13,6 +13,16 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// A number and what it counts: `1 file`, `2,000 files`. What ends in `y` ends in `ies`.
+pub(crate) fn counted(number: u64, what: &str) -> String {
+    let number_text = grouped(number);
+    match (number, what.strip_suffix('y')) {
+        (1, _) => format!("{number_text} {what}"),
+        (_, Some(stem)) => format!("{number_text} {stem}ies"),
+        (_, None) => format!("{number_text} {what}s"),
+    }
+}
+
 /// The text with control characters escaped: a name from a file must not steer the terminal.
 pub(crate) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -31,6 +41,13 @@ mod tests {
         for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(grouped(number), text);
         }
+    }
+
+    #[test]
+    fn one_is_one_and_not_more() {
+        assert_eq!(counted(1, "directory"), "1 directory");
+        assert_eq!(counted(2000, "directory"), "2,000 directories");
+        assert_eq!(counted(0, "more hard link"), "0 more hard links");
     }
 
     #[test]
