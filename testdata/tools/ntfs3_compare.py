@@ -5,7 +5,7 @@
 
 Compared are, for every path: kind, size and SHA-1 of the data, time of the last write, attributes, the
 security descriptor, and which other paths are the same file. Left out are names with lone surrogates,
-which the driver can't say. Prints each complaint of the listing, a line for each difference, and a
+which the driver can't say, and where links lead. Prints each complaint of the listing, a line for each difference, and a
 summary. Exit status 0: equal, 1: different, 2: an input could not be read.
 """
 import hashlib
@@ -25,10 +25,17 @@ UNIX_EPOCH = 116444736000000000
 
 
 def utf8(path):
+    """The path as the listing has it, or None if it can't be said in UTF-8."""
     try:
-        return path.encode()
+        return escaped(path.encode())
     except UnicodeEncodeError:
         return None
+
+
+def complaint_of(path):
+    """Of a name with lone surrogates the driver lists the rest, and then finds no such file."""
+    rest = "".join(c for c in path if not "\ud800" <= c <= "\udfff")
+    return b"! %s: No such file or directory" % escaped(rest.encode())
 
 
 def read_listing(file):
@@ -96,8 +103,10 @@ def main():
     except (OSError, ValueError, WimError) as error:
         print("error: %s" % error, file=sys.stderr)
         sys.exit(2)
-    wanted = {escaped(utf8(path)): expected(facts) for path, facts in files.items() if utf8(path)}
-    lines = complaints + [b"%s: %s" % (path, what.encode()) for path, what in differences(found, wanted)]
+    wanted = {utf8(path): expected(facts) for path, facts in files.items() if utf8(path)}
+    lost = {complaint_of(path) for path in files if not utf8(path)}
+    lines = [line for line in complaints if line not in lost]
+    lines += [b"%s: %s" % (path, what.encode()) for path, what in differences(found, wanted)]
     for line in lines:
         sys.stdout.buffer.write(line + b"\n")
     print("%d names, %d differences and complaints" % (len(found), len(lines)), flush=True)

@@ -17,8 +17,12 @@ export PYTHONHOME=/usr
 
 is_ntfs() { [ "$(dd if="$1" bs=1 skip=3 count=8 2>/dev/null)" = "NTFS    " ]; }
 
-# What the kernel said since the last time, if it has to do with a file system or a disk.
-complaints() { dmesg -c | grep -iE 'ntfs|error|warning|bug:|oops' | sed 's/^\[ *[0-9.]*\] //; s/^/! kernel: /'; }
+# What the kernel said since the last time, if it has to do with a file system or a disk. That a volume
+# without a letter is mounted in a folder is no fault.
+complaints() {
+  dmesg -c | grep -iE 'ntfs|error|warning|bug:|oops' | grep -v 'Link target (//?/Volume{' |
+    sed 's/^\[ *[0-9.]*\] //; s/^/! kernel: /'
+}
 
 list() { # DEVICE
   echo "@@ ${1#/dev/}" >&3

@@ -50,6 +50,22 @@ def content_sha1(name):
     return digest.hexdigest()
 
 
+def written(s):
+    """The driver gives times before 1970 negative nanoseconds, which lose their sign on the way here."""
+    time = s.st_mtime_ns
+    if time < 0 and time % 10**9:
+        time -= 2**32
+    return "%d.%09d" % divmod(time, 10**9)
+
+
+def target(name):
+    """Where a link leads, if the driver can say it: not for the mount point of a volume without a letter."""
+    try:
+        return escaped(os.readlink(name))
+    except OSError:
+        return b"-"
+
+
 def describe(name, s, shown):
     """The line of a file of the working directory; `shown` is its path in the volume."""
     kind = TYPES.get(stat.S_IFMT(s.st_mode), "o")
@@ -57,7 +73,7 @@ def describe(name, s, shown):
     fields = [
         kind,
         str(s.st_size),
-        "%d.%09d" % divmod(s.st_mtime_ns, 10**9),
+        written(s),
         str(s.st_nlink),
         str(s.st_ino),
         "%x" % struct.unpack("<I", attributes) if attributes else "-",
@@ -65,7 +81,7 @@ def describe(name, s, shown):
         sha1(security).hexdigest() if security else "-",
     ]
     line = "\t".join(fields).encode() + b"\t" + escaped(shown)
-    return line + b"\t" + escaped(os.readlink(name)) if kind == "l" else line
+    return line + b"\t" + target(name) if kind == "l" else line
 
 
 def check(entry, s):

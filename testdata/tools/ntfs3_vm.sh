@@ -13,8 +13,9 @@
 #   --timeout S        give up after S seconds (default 900)
 #   --cache DIR        default ${XDG_CACHE_HOME:-~/.cache}/nanovhd-ntfs3
 #
-# IMAGE is a volume, or a disk with MBR or GPT; QEMU reads .vhdx and .vhd, all other names are raw. OFFSET
-# is the byte where disk or volume begin. On standard output, for each volume:
+# IMAGE is a volume, or a disk with MBR or GPT; QEMU reads .vhd and .vhdx (with sectors of 512 bytes only),
+# all other names are raw. OFFSET is the byte where disk or volume begin. On standard output, for each
+# volume:
 #
 #   # IMAGE, DEVICE                       vda, vda1, ...
 #   # cluster BYTES, clusters COUNT, free COUNT
