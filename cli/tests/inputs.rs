@@ -113,6 +113,32 @@ fn flipped_bits_are_an_error_or_change_nothing() {
     });
 }
 
+/// Sets the lengths that the blob table states for large compressed contents. Nothing checks the table
+/// itself: it has no digest, and the metadata know contents by their SHA-1 only.
+fn claim(bytes: &mut [u8], len: u64) {
+    let word = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+    let (start, size) = (word(bytes, 0x38), word(bytes, 0x40));
+    let range = usize::try_from(start).unwrap()..usize::try_from(start + size).unwrap();
+    for entry in bytes[range].chunks_exact_mut(50) {
+        // Compressed, and no metadata.
+        if entry[7] == 4 && word(entry, 16) > 20_000 {
+            entry[16..24].copy_from_slice(&len.to_le_bytes());
+        }
+    }
+}
+
+#[test]
+fn absurd_lengths_are_refused() {
+    let whole = fs::read(testdata(WIM)).unwrap();
+    let victim = Victim::new();
+    for len in [1 << 36, 1 << 44, 1 << 62, i64::MAX as u64] {
+        let mut bytes = whole.clone();
+        claim(&mut bytes, len);
+        assert!(bytes != whole);
+        assert_ne!(victim.build(&bytes, &format!("{len:#x}")).code, Some(0));
+    }
+}
+
 /// What `build` with these arguments says, without the prefix.
 fn refused(code: i32, media: &Path, arguments: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();

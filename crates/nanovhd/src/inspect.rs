@@ -81,7 +81,7 @@ pub struct ImageInspection {
     pub stated: Stated,
     /// What it holds; nothing when its metadata are damaged.
     #[serde(flatten)]
-    pub found: Found,
+    pub found: Findings,
 }
 
 /// What the XML data say about the size of an image.
@@ -100,7 +100,7 @@ pub struct Stated {
 /// What reading the metadata of an image came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Found {
+pub enum Findings {
     /// What the image holds.
     Counts(Counts),
     /// Why that can't be said: the error and its causes.
@@ -137,7 +137,7 @@ impl Inspection {
 
     /// Whether the metadata of an image can't be read.
     pub fn is_damaged(&self) -> bool {
-        self.images.iter().any(|image| matches!(image.found, Found::Damage(_)))
+        self.images.iter().any(|image| matches!(image.found, Findings::Damage(_)))
     }
 }
 
@@ -145,8 +145,8 @@ impl ImageInspection {
     fn of(media: &Media, image: &ImageInfo) -> Self {
         let windows = image.windows.as_ref();
         let found = match media.tree(image.index) {
-            Ok(tree) => Found::Counts(Counts::of(&tree)),
-            Err(e) => Found::Damage(causes(&e)),
+            Ok(tree) => Findings::Counts(Counts::of(&tree)),
+            Err(e) => Findings::Damage(causes(&e)),
         };
         Self {
             index: image.index,
@@ -233,12 +233,12 @@ impl fmt::Display for ImageInspection {
         let times = times.iter().filter_map(|(what, time)| time.map(|time| format!("{what} {time}")));
         line("  times", Some(&times.collect::<Vec<_>>().join(", ")))?;
         match &self.found {
-            Found::Counts(counts) => {
+            Findings::Counts(counts) => {
                 let [names, others] = counts.lines();
                 line("  holds", Some(&format!("{} in {names}", counts.bytes)))?;
                 line("", Some(&others))
             }
-            Found::Damage(damage) => line("  DAMAGED", Some(damage)),
+            Findings::Damage(damage) => line("  DAMAGED", Some(damage)),
         }
     }
 }

@@ -26,7 +26,8 @@
 //! from the image and the recipe, times are those of the image.
 //!
 //! A [`Media`] can also be looked into: [`Inspection`] sums up what it holds, [`Media::list`] shows a
-//! directory of an image and [`Media::cat`] copies a file out of it.
+//! directory of an image and [`Media::cat`] copies a file out of it. The crates for trees and WIMs
+//! are at hand as [`tree`] and [`wim`].
 
 // Tests inside and outside share helpers that call the crate by its name.
 #[cfg(test)]
@@ -57,9 +58,11 @@ pub use browse::{BrowseError, Listed, ListedStream, Listing};
 pub use build::{BuildError, BuildOptions, Report};
 pub use counts::Counts;
 pub use format::{DiskFormat, Firmware, FormatError};
-pub use inspect::{BlobCounts, Found, ImageInspection, Inspection, Stated};
+pub use inspect::{BlobCounts, Findings, ImageInspection, Inspection, Stated};
 pub use media::{Media, MediaError};
 pub use nanovhd_ntfs::LayoutError;
+pub use nanovhd_tree as tree;
+pub use nanovhd_wim as wim;
 pub use nanovhd_wim::ImageSelector;
 pub use outline::{
     ContentsOutline, DiskOutline, ImageOutline, MediaOutline, Outline, PartitionOutline, VolumeOutline,
