@@ -1,0 +1,108 @@
+//! The way of the bytes from a WIM to a disk, stage by stage.
+//!
+//! - `decode`: chunks in memory through one decoder, one thread;
+//! - `stream`: all blobs read, decoded and hashed, into nothing;
+//! - `plan`: the metadata read and the whole disk laid out;
+//! - `build`: a dynamic VHDX written to a file beside this program (synced, as users get it).
+//!
+//! `NANOVHD_CORPUS=FOLDER cargo bench --workspace` measures on the WIMs of a folder too.
+#![expect(clippy::unwrap_used, reason = "a failure ends the measuring")]
+
+use std::fs::File;
+use std::hint::black_box;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use nanovhd::{BuildOptions, Media, Recipe};
+use nanovhd_benches::{chunks, subjects};
+use nanovhd_wim::codec::{LzxDecoder, XpressDecoder};
+use nanovhd_wim::{BlobSink, Compression, Wim};
+
+/// Unpacked bytes that `decode` takes from a WIM.
+const DECODE_BUDGET: usize = 256 << 20;
+
+/// Takes bytes and forgets them.
+struct Nowhere;
+
+impl BlobSink for Nowhere {
+    fn write(&self, _index: u32, _offset: u64, bytes: &[u8]) -> std::io::Result<()> {
+        black_box(bytes);
+        Ok(())
+    }
+}
+
+fn thread_counts() -> Vec<NonZeroUsize> {
+    let all = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    if all == NonZeroUsize::MIN { vec![all] } else { vec![NonZeroUsize::MIN, all] }
+}
+
+fn decode(c: &mut Criterion) {
+    let mut group = c.benchmark_group("decode");
+    for subject in subjects() {
+        let file = File::open(&subject.path).unwrap();
+        let wim = Wim::open(file.try_clone().unwrap()).unwrap();
+        let (compression, chunks) = chunks(&wim, &file, DECODE_BUDGET).unwrap();
+        let chunk_size = wim.header().chunk_size;
+        let mut output = vec![0; chunk_size as usize];
+        group.throughput(Throughput::Bytes(chunks.iter().map(|chunk| chunk.len as u64).sum()));
+        group.bench_function(BenchmarkId::from_parameter(&subject.name), |b| match compression {
+            Compression::Lzx => {
+                let mut decoder = LzxDecoder::new(chunk_size);
+                b.iter(|| chunks.iter().for_each(|c| decoder.decode(&c.stored, &mut output[..c.len]).unwrap()));
+            }
+            Compression::Xpress => {
+                let mut decoder = XpressDecoder::new(chunk_size);
+                b.iter(|| chunks.iter().for_each(|c| decoder.decode(&c.stored, &mut output[..c.len]).unwrap()));
+            }
+            other => panic!("{} has no chunks to decode: {other:?}", subject.name),
+        });
+    }
+    group.finish();
+}
+
+fn stream(c: &mut Criterion) {
+    let mut group = c.benchmark_group("stream");
+    for subject in subjects() {
+        let wim = Wim::open(File::open(&subject.path).unwrap()).unwrap();
+        let all: Vec<u32> = (0..).take(wim.blobs().len()).collect();
+        group.throughput(Throughput::Bytes(wim.blobs().iter().map(|blob| blob.len).sum()));
+        for threads in thread_counts() {
+            group.bench_function(BenchmarkId::new(&subject.name, format!("{threads} threads")), |b| {
+                b.iter(|| wim.stream(&all, threads, &Nowhere).unwrap());
+            });
+        }
+    }
+    group.finish();
+}
+
+fn plan_and_build(c: &mut Criterion) {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    for subject in subjects() {
+        let media = Media::open(&subject.path).unwrap();
+        let output = folder.path().join("disk.vhdx");
+        let recipe = Recipe::for_output(&output).unwrap().image("1".parse().unwrap());
+        let plan = recipe.plan(&media).unwrap();
+        let mut group = c.benchmark_group("plan");
+        group.bench_function(BenchmarkId::from_parameter(&subject.name), |b| {
+            b.iter(|| recipe.plan(&media).unwrap());
+        });
+        group.finish();
+        let mut group = c.benchmark_group("build");
+        group.throughput(Throughput::Bytes(plan.outline().contents.bytes.0));
+        for threads in thread_counts() {
+            let options = BuildOptions { threads: Some(threads), overwrite: true };
+            group.bench_function(BenchmarkId::new(&subject.name, format!("{threads} threads")), |b| {
+                b.iter(|| plan.build(&output, &options, &()).unwrap());
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group! {
+    name = hot_path;
+    config = Criterion::default().sample_size(10).warm_up_time(Duration::from_secs(1));
+    targets = decode, stream, plan_and_build
+}
+criterion_main!(hot_path);
