@@ -11,15 +11,16 @@ const PAD: usize = 8;
 ///
 /// There are two copies because XPRESS puts single bytes between the words: after an odd number
 /// of them the words begin at odd offsets. Offsets are those of the input in both.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Words {
     phases: [Vec<u8>; 2],
 }
 
 impl Words {
-    /// Room for an input of `len` bytes.
-    pub(super) fn with_capacity(len: usize) -> Self {
-        Self { phases: [Vec::with_capacity(len + PAD), Vec::new()] }
+    /// Room for inputs of `len` bytes, whose words may begin at odd offsets if `odd`.
+    pub(super) fn with_capacity(len: usize, odd: bool) -> Self {
+        let odd = if odd { Vec::with_capacity(len + PAD) } else { Vec::new() };
+        Self { phases: [Vec::with_capacity(len + PAD), odd] }
     }
 
     /// Bits of an input whose words all begin at even offsets.
@@ -76,9 +77,10 @@ impl<'a> Bits<'a> {
         Self { words, input, rest: &words.phases[0], buffer: 0, left: 0, past: 0, phase: 0 }
     }
 
-    /// The same input from an even byte offset on, or from its end if that comes first.
+    /// The same input from an even byte offset on, or from the end of its words if that comes
+    /// first.
     pub(super) fn seek(self, offset: usize) -> Self {
-        let rest = &self.words.phases[0][offset.min(self.input.len())..];
+        let rest = &self.words.phases[0][offset.min(self.input.len() & !1)..];
         Self { rest, buffer: 0, left: 0, past: 0, ..self }
     }
 
@@ -219,7 +221,7 @@ mod tests {
 
     #[test]
     fn bits_come_from_the_high_end_of_little_endian_words() {
-        let mut words = Words::default();
+        let mut words = Words::with_capacity(0, true);
         let mut bits = words.load(&[0x34, 0x12, 0x78, 0x56]);
         assert_eq!([4, 4, 8, 16].map(|n| bits.read(n)), [1, 2, 0x34, 0x5678]);
         assert_eq!(bits.check(0), Ok(()));
@@ -229,7 +231,7 @@ mod tests {
     #[test]
     fn all_bits_of_a_refill_can_be_taken() {
         let input: Vec<u8> = (0..64).collect();
-        let mut words = Words::default();
+        let mut words = Words::with_capacity(0, true);
         let mut all = words.load(&input);
         let all: Vec<u32> = (0..512).map(|_| all.read(1)).collect();
         for first in 0..16 {
@@ -246,7 +248,7 @@ mod tests {
         for len in 0..20 {
             let input = vec![0xff; len];
             let whole = len / 2 * 16;
-            let mut words = Words::default();
+            let mut words = Words::with_capacity(0, true);
             let mut bits = words.load(&input);
             for bit in 0..whole {
                 assert_eq!(bits.read(1), 1, "bit {bit} of {len} bytes");
@@ -264,7 +266,7 @@ mod tests {
     fn length_bytes_lie_behind_the_word_after_the_current_one() {
         // Two words, a byte; a word at an odd offset, 255 and two bytes; a word at an even one.
         let input = [0x00, 0x80, 0x01, 0x00, 7, 0xcd, 0xab, 255, 0x34, 0x12, 0x78, 0x56];
-        let mut words = Words::default();
+        let mut words = Words::with_capacity(0, true);
         let mut bits = words.load_both(&input);
         assert_eq!(bits.read(1), 1);
         assert_eq!(bits.length_bytes(), Some(15 + 7));
@@ -284,7 +286,7 @@ mod tests {
     fn long_lengths_take_two_more_bytes() {
         for (tail, value) in [(&[1, 2, 9, 9][..], Some(0x201)), (&[1, 2], Some(0x201)), (&[1], None), (&[], None)] {
             let input = [&[0x00, 0x80, 0x00, 0x00, 255], tail].concat();
-            let mut words = Words::default();
+            let mut words = Words::with_capacity(0, true);
             let mut bits = words.load_both(&input);
             bits.read(1);
             assert_eq!(bits.length_bytes(), value);
@@ -293,7 +295,7 @@ mod tests {
 
     #[test]
     fn alignment_passes_over_a_whole_word_where_none_is_begun() {
-        let mut words = Words::default();
+        let mut words = Words::with_capacity(0, true);
         let mut bits = words.load(&[0; 8]);
         assert_eq!(bits.next_word(), 2);
         bits.read(1);

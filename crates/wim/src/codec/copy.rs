@@ -7,62 +7,55 @@
 pub(super) const SLACK: usize = 16;
 
 /// Copies `length` bytes to `at` from `offset` bytes before it, or does nothing and says `false`
-/// if that is before the start. There must be [`SLACK`] bytes after the match.
+/// if that is before the start. There must be [`SLACK`] bytes after the match, and offsets begin
+/// at 1.
 #[inline(always)]
 pub(super) fn copy_fast(out: &mut [u8], at: usize, offset: usize, length: usize) -> bool {
-    let (before, after) = out.split_at_mut(at);
     let Some(from) = at.checked_sub(offset) else { return false };
-    if let (Some(source), Some(target)) = (before[from..].first_chunk::<16>(), after.first_chunk_mut()) {
-        // Almost all matches are short and far enough away for this to be everything.
-        *target = *source;
-        let mut done = 16;
-        while done < length {
-            copy_piece::<16>(out, from + done, at + done);
-            done += 16;
+    // Almost all matches are short and don't reach into themselves.
+    if length <= 16 && length <= offset {
+        copy_piece(out, from, at);
+    } else if offset >= 16 {
+        for done in (0..length).step_by(16) {
+            copy_piece(out, from + done, at + done);
         }
     } else {
-        copy_near(out, at, offset, length);
+        repeat(out, at, offset, length);
     }
     true
 }
 
-/// As [`copy_fast`] for offsets of less than 16.
+/// Copies a match that repeats the last 1 to 15 bytes.
 #[inline(never)]
-fn copy_near(out: &mut [u8], at: usize, offset: usize, length: usize) {
-    let from = at - offset;
-    if length <= offset {
-        copy_piece::<16>(out, from, at);
-    } else if offset >= 8 {
-        for done in (0..length).step_by(8) {
-            copy_piece::<8>(out, from + done, at + done);
-        }
-    } else if offset > 0 {
-        repeat(out, at, offset, length);
-    }
-}
-
-/// Copies a match that repeats the last 1 to 7 bytes.
 fn repeat(out: &mut [u8], at: usize, offset: usize, length: usize) {
-    let mut period = [0; 8];
-    period[..offset].copy_from_slice(&out[at - offset..at]);
-    let mut pattern = u64::from_le_bytes(period);
+    let (before, after) = out.split_at_mut(at);
+    let mut period = [0; 16];
+    period[..offset].copy_from_slice(&before[at - offset..]);
+    let mut pattern = u128::from_le_bytes(period);
     let mut filled = offset * 8;
-    while filled < 64 {
+    while filled < 128 {
         pattern |= pattern << filled;
         filled *= 2;
     }
-    // Each piece continues where the period ends that fits in whole.
-    for done in (0..length).step_by(8 - 8 % offset) {
-        out[at + done..at + done + 8].copy_from_slice(&pattern.to_le_bytes());
+    // Each piece begins where a period does.
+    let step = 16 - 16 % offset;
+    let mut rest = &mut after[..length + SLACK];
+    let mut left = length;
+    while let Some(piece) = rest.first_chunk_mut::<16>() {
+        *piece = pattern.to_le_bytes();
+        if left <= step {
+            break;
+        }
+        left -= step;
+        rest = &mut rest[step..];
     }
 }
 
-/// Copies `N` bytes that don't depend on each other.
+/// Copies 16 bytes that don't depend on each other.
 #[inline(always)]
-fn copy_piece<const N: usize>(out: &mut [u8], from: usize, to: usize) {
-    let mut piece = [0; N];
-    piece.copy_from_slice(&out[from..from + N]);
-    out[to..to + N].copy_from_slice(&piece);
+fn copy_piece(out: &mut [u8], from: usize, to: usize) {
+    let piece: [u8; 16] = *out[from..].first_chunk().expect("there is slack after the match");
+    *out[to..].first_chunk_mut().expect("there is slack after the match") = piece;
 }
 
 /// Copies exactly `length` bytes to `at` from `offset` bytes before it: the form for the end of

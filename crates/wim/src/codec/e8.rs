@@ -27,7 +27,7 @@ pub(super) fn undo(chunk: &mut [u8]) {
     // Bits of a block that belong to an instruction that began in the one before.
     let mut taken = 0;
     for start in (0..end).step_by(BLOCK) {
-        let mut found = find(&chunk[start..end.min(start + BLOCK)]) & !taken;
+        let mut found = find_before(chunk, start, end) & !taken;
         taken = 0;
         while found != 0 {
             let bit = found.trailing_zeros();
@@ -45,34 +45,46 @@ fn low_half(bits: u128) -> u64 {
     bits as u64
 }
 
-/// One bit for each of up to 64 bytes, from the lowest up: whether it is `E8`.
-fn find(bytes: &[u8]) -> u64 {
-    // Most data have none, and this needs few instructions.
-    if let Some(block) = bytes.first_chunk::<BLOCK>()
-        && !block.iter().fold(false, |any, &byte| any | (byte == 0xe8))
-    {
+/// [`find`] in the block at `start`, but only before `end`.
+fn find_before(chunk: &[u8], start: usize, end: usize) -> u64 {
+    if let Some(block) = chunk[start..end].first_chunk() {
+        return find(block);
+    }
+    let mut block = [0; BLOCK];
+    block[..end - start].copy_from_slice(&chunk[start..end]);
+    find(&block)
+}
+
+/// One bit for each byte of a block, from the lowest up: whether it is `E8`.
+#[inline(always)]
+fn find(block: &[u8; BLOCK]) -> u64 {
+    // Most blocks have none, and this takes a few vector instructions.
+    if !block.iter().fold(false, |any, &byte| any | (byte == 0xe8)) {
         return 0;
     }
-    let mut found = 0;
-    let (eights, rest) = bytes.as_chunks::<8>();
-    for (i, &eight) in eights.iter().enumerate() {
-        found |= find_in_eight(eight) << (8 * i);
+    // Written for compilers to turn it into vector instructions: each `E8` becomes the bit that it
+    // will have among its eight neighbours,
+    let mut marks = [0; BLOCK];
+    for i in 0..BLOCK {
+        marks[i] = if block[i] == 0xe8 { WEIGHTS[i] } else { 0 };
     }
-    for (i, &byte) in rest.iter().enumerate() {
-        found |= u64::from(byte == 0xe8) << (8 * eights.len() + i);
+    // whose sum this puts into the highest byte.
+    let mut found = 0;
+    for (i, marks) in marks.as_chunks().0.iter().enumerate() {
+        found |= (u64::from_le_bytes(*marks).wrapping_mul(0x0101_0101_0101_0101) >> 56) << (8 * i);
     }
     found
 }
 
-/// As [`find`] for eight bytes.
-fn find_in_eight(bytes: [u8; 8]) -> u64 {
-    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    let x = u64::from_le_bytes(bytes) ^ 0xe8e8_e8e8_e8e8_e8e8;
-    // The sum carries into a byte's top bit unless the low bits are all zero.
-    let zero = !(((x & LOW) + LOW) | x | LOW);
-    // Gathers the top bits of all bytes in the highest byte: no two products meet.
-    (zero >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
-}
+const WEIGHTS: [u8; BLOCK] = {
+    let mut weights = [0; BLOCK];
+    let mut i = 0;
+    while i < BLOCK {
+        weights[i] = 1 << (i % 8);
+        i += 1;
+    }
+    weights
+};
 
 fn undo_one(chunk: &mut [u8], at: usize) {
     let operand: Range<usize> = at + 1..at + 5;
@@ -141,7 +153,7 @@ mod tests {
         for len in 0..=11 {
             let mut chunk = vec![0xe8; len];
             undo(&mut chunk);
-            assert_eq!(chunk != vec![0xe8; len], false, "{len} bytes");
+            assert_eq!(chunk, vec![0xe8; len]);
         }
     }
 
@@ -167,7 +179,7 @@ mod tests {
                 let mut chunk: Vec<u8> = (0..len)
                     .map(|_| {
                         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                        if (state >> 16) % one_in == 0 { 0xe8 } else { (state >> 24) as u8 & 0x81 }
+                        if (state >> 16).is_multiple_of(one_in) { 0xe8 } else { state.to_be_bytes()[0] & 0x81 }
                     })
                     .collect();
                 let mut expected = chunk.clone();

@@ -174,9 +174,7 @@ impl<const BITS: u32, const FIRST: usize> Table<BITS, FIRST> {
             Err(Misfit::Over(used)) => {
                 Err(bits.fault(output, |at| DecodeError::CodeOversubscribed { code, used, at }))
             }
-            Err(Misfit::Under(used)) => {
-                Err(bits.fault(output, |at| DecodeError::CodeIncomplete { code, used, at }))
-            }
+            Err(Misfit::Under(used)) => Err(bits.fault(output, |at| DecodeError::CodeIncomplete { code, used, at })),
         }
     }
 
@@ -266,14 +264,12 @@ impl Sorted {
     const ALL: u32 = 1 << MAX_LEN;
 
     fn new(lens: &[u8]) -> Self {
-        // Room for every value that five bits can have saves a check for each symbol.
         let mut counts = [0u32; 32];
-        for &len in lens {
-            counts[usize::from(len & 31)] += 1;
-        }
+        for_each_used(lens, |_, len| counts[len] += 1);
         let mut starts = [0; LENS + 1];
         let mut next = [0; 32];
         let mut used = 0;
+
         for (len, &count) in (0..=MAX_LEN).zip(&counts) {
             let at = len as usize;
             next[at] = starts[at];
@@ -283,16 +279,133 @@ impl Sorted {
             }
         }
         let mut symbols = [0; MAX_SYMBOLS];
-        for (symbol, &len) in (0..).zip(lens) {
-            let slot = &mut next[usize::from(len & 31)];
-            symbols[*slot] = symbol;
-            *slot += 1;
-        }
+        for_each_used(lens, |symbol, len| {
+            symbols[next[len]] = symbol;
+            next[len] += 1;
+        });
         Self { symbols, starts, used }
     }
 
     fn of_len(&self, len: u32) -> &[u16] {
         let len = len as usize;
         &self.symbols[self.starts[len]..self.starts[len + 1]]
+    }
+}
+
+/// Goes through symbols and their lengths, passing over long runs of symbols without codeword.
+#[inline(always)]
+fn for_each_used(lens: &[u8], mut each: impl FnMut(u16, usize)) {
+    let mut first = 0;
+    for lens in lens.chunks(8) {
+        if lens != [0; 8] {
+            for (symbol, &len) in (first..).zip(lens) {
+                // Saves a check for each symbol: arrays have room for all that five bits can be.
+                each(symbol, usize::from(len & 31));
+            }
+        }
+        first += 8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::bits::Words;
+    use super::super::encode::HuffmanCode;
+    use super::*;
+
+    type Small = Table<3, 8>;
+
+    fn entries(count: u32) -> Vec<Entry> {
+        (0..count).map(Entry::new).collect()
+    }
+
+    fn build(table: &mut Small, lens: &[u8]) -> Result<(), DecodeError> {
+        let mut words = Words::with_capacity(0, false);
+        table.build(Code::Main, lens, &entries(656), words.load(&[0; 8]), 0)
+    }
+
+    /// Every codeword, followed by ones or zeros, must lead to its symbol.
+    fn check(table: &Small, lens: &[u8]) {
+        let code = HuffmanCode::new(lens.to_vec());
+        for (symbol, &len) in lens.iter().enumerate().filter(|(_, len)| **len > 0) {
+            let word = u64::from(code.word(symbol)) << (64 - u32::from(len));
+            for next in [word, word | u64::MAX >> len] {
+                let entry = table.find(next).unwrap();
+                assert_eq!((entry.value() as usize, entry.skip() & 63), (symbol, len.into()));
+            }
+        }
+    }
+
+    #[test]
+    fn codewords_are_found_in_either_table() {
+        for lens in [
+            &[1, 1][..],
+            &[3, 3, 3, 3, 3, 3, 3, 3],
+            &[1, 2, 3, 4, 4],
+            &[0, 4, 0, 4, 3, 2, 1],
+            &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 16],
+            &[16, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1],
+            &[4; 16],
+            &[2, 2, 2, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 7, 7, 7, 7],
+        ] {
+            let mut table = Small::new(lens.len(), 16);
+            assert_eq!(build(&mut table, lens), Ok(()));
+            check(&table, lens);
+        }
+    }
+
+    #[test]
+    fn the_second_table_has_room_for_the_worst_code() {
+        // Long codewords in as many second tables as there can be: each has one codeword of every
+        // length up to 16, and two of that, which is the fewest for its size.
+        let mut lens = vec![3; 0];
+        for _ in 0..8 {
+            lens.extend(4..=16);
+            lens.push(16);
+        }
+        let mut table = Small::new(lens.len(), 16);
+        assert_eq!(build(&mut table, &lens), Ok(()));
+        check(&table, &lens);
+        assert!(table.second.len() >= 8 << 13);
+    }
+
+    #[test]
+    fn an_empty_code_has_no_entries() {
+        let mut table = Small::new(9, 16);
+        assert_eq!(build(&mut table, &[1, 1]), Ok(()));
+        assert_eq!(build(&mut table, &[0; 9]), Ok(()));
+        for next in [0, 1 << 63, u64::MAX] {
+            assert!(table.lookup(next).is_indirect());
+            assert_eq!(table.find(next), None);
+        }
+    }
+
+    #[test]
+    fn a_misfit_leaves_the_table_as_it_was() {
+        let mut table = Small::new(9, 16);
+        assert_eq!(build(&mut table, &[1, 2, 2]), Ok(()));
+        for lens in [&[1][..], &[1, 1, 1], &[1, 2], &[16], &[2, 2, 2, 2, 16]] {
+            assert!(build(&mut table, lens).is_err());
+            check(&table, &[1, 2, 2]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_complete_code_works(counts in prop::collection::vec(0_u32..5000, 2..656), max in 10_u8..=16) {
+            let lens = HuffmanCode::fit(&counts, max).lens;
+            let mut table = Small::new(lens.len(), 16);
+            prop_assert_eq!(build(&mut table, &lens), Ok(()));
+            check(&table, &lens);
+        }
+
+        #[test]
+        fn any_lengths_do_no_harm(lens in prop::collection::vec(0_u8..=16, 0..656)) {
+            let mut table = Small::new(lens.len(), 16);
+            let used: u32 = lens.iter().filter(|&&len| len > 0).map(|&len| 1 << (16 - len)).sum();
+            prop_assert_eq!(build(&mut table, &lens).is_ok(), [0, 1 << 16].contains(&used));
+        }
     }
 }

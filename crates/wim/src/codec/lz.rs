@@ -20,8 +20,11 @@ pub(super) struct Match {
 
 /// What the codecs do in their own way.
 pub(super) trait Matches {
-    /// Length that most matches don't exceed. The loop asks for room for one of them in advance.
+    /// Length up to which the loop has room in advance.
     const SHORT: usize;
+
+    /// Whether matches may be longer than that.
+    const MAY_BE_LONG: bool;
 
     /// Reads what follows the main symbol `entry`, which is still to be skipped. At least 30 bits
     /// are available, and a full refill if the symbol took more than [`MAIN_BITS`] bits.
@@ -78,7 +81,7 @@ pub(super) fn decode<'a, M: Matches>(
             }
         }
         let Match { offset, length } = matches.read(entry, &mut bits, at)?;
-        if length > M::SHORT && length + SLACK > out.len() - at {
+        if M::MAY_BE_LONG && length > M::SHORT && length + SLACK > out.len() - at {
             copy_last(out, at, offset, length).map_err(|wrong| wrong.at(bits, at))?;
         } else if !copy_fast(out, at, offset, length) {
             return Err(Outside::Start { offset }.at(bits, at));

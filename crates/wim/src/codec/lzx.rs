@@ -79,7 +79,8 @@ impl LzxDecoder {
         let order = chunk_size.saturating_sub(1).checked_ilog2().map_or(0, |order| order + 1);
         let order = order.clamp(MIN_WINDOW_ORDER, MAX_WINDOW_ORDER);
         let slots = SLOTS[(order - MIN_WINDOW_ORDER) as usize];
-        Self { window: 1 << order, words: Words::default(), codes: Codes::new(LITERALS + 8 * slots) }
+        let words = Words::with_capacity((chunk_size as usize).min(1 << order), false);
+        Self { window: 1 << order, words, codes: Codes::new(LITERALS + 8 * slots) }
     }
 
     /// Decodes the chunk `input` into `output`, whose length is that of the uncompressed chunk.
@@ -98,7 +99,7 @@ impl LzxDecoder {
         while at < output.len() {
             let block = Block::read(&mut bits, *window, output.len() - at, at)?;
             let end = at + block.size;
-            (bits, recent) = codes.block(block.kind, bits, recent, &mut output[..end], at)?;
+            codes.block(block.kind, &mut bits, &mut recent, &mut output[..end], at)?;
             bits.check(end)?;
             at = end;
         }
@@ -181,28 +182,33 @@ impl Codes {
     }
 
     /// Decodes the rest of a block into `out` from `at` to its end.
-    fn block<'a>(
+    fn block(
         &mut self,
         kind: Kind,
-        mut bits: Bits<'a>,
-        recent: Recent,
+        bits: &mut Bits<'_>,
+        recent: &mut Recent,
         out: &mut [u8],
         at: usize,
-    ) -> Result<(Bits<'a>, Recent), DecodeError> {
+    ) -> Result<(), DecodeError> {
         match kind {
             Kind::Verbatim => {
-                self.read_codes(&mut bits, false, at)?;
+                self.read_codes(bits, false, at)?;
                 self.symbols::<false>(bits, recent, out, at)
             }
             Kind::Aligned => {
                 let lens: [u8; ALIGNED_SYMBOLS] = std::array::from_fn(|_| low_byte(bits.read(3)));
-                self.aligned.build(Code::Aligned, &lens, &ALIGNED_ENTRIES, bits, at)?;
-                self.read_codes(&mut bits, true, at)?;
+                // The loop relies on there being entries: a block without any should be verbatim.
+                if lens == [0; ALIGNED_SYMBOLS] {
+                    return Err(bits.fault(at, |at| DecodeError::CodeEmpty { code: Code::Aligned, at }));
+                }
+                self.aligned.build(Code::Aligned, &lens, &ALIGNED_ENTRIES, *bits, at)?;
+                self.read_codes(bits, true, at)?;
                 self.symbols::<true>(bits, recent, out, at)
             }
             Kind::Uncompressed => {
                 self.may_have_calls = true;
-                uncompressed(bits, out, at)
+                (*bits, *recent) = uncompressed(*bits, &mut out[at..], at)?;
+                Ok(())
             }
         }
     }
@@ -221,35 +227,31 @@ impl Codes {
     }
 
     #[inline(never)]
-    fn symbols<'a, const ALIGNED: bool>(
+    fn symbols<const ALIGNED: bool>(
         &self,
-        bits: Bits<'a>,
-        recent: Recent,
+        bits: &mut Bits<'_>,
+        recent: &mut Recent,
         out: &mut [u8],
         at: usize,
-    ) -> Result<(Bits<'a>, Recent), DecodeError> {
-        let mut forms = Forms::<ALIGNED>::new(&self.length, &self.aligned, recent);
-        let bits = lz::decode(&self.main, &mut forms, bits, out, at)?;
-        Ok((bits, forms.recent()))
+    ) -> Result<(), DecodeError> {
+        let mut forms = Forms::<ALIGNED>::new(&self.length, &self.aligned, *recent);
+        *bits = lz::decode(&self.main, &mut forms, *bits, out, at)?;
+        *recent = forms.recent();
+        Ok(())
     }
 }
 
-/// Copies the bytes of an uncompressed block.
-fn uncompressed<'a>(
-    bits: Bits<'a>,
-    out: &mut [u8],
-    at: usize,
-) -> Result<(Bits<'a>, Recent), DecodeError> {
+/// Copies the bytes of an uncompressed block, which go to `output` of the chunk.
+fn uncompressed<'a>(bits: Bits<'a>, target: &mut [u8], output: usize) -> Result<(Bits<'a>, Recent), DecodeError> {
     let start = bits.next_word();
     let bytes = bits.input().get(start..).unwrap_or_default();
     let Some((offsets, bytes)) = bytes.split_first_chunk::<12>() else {
-        return Err(bits.seek(start).truncated(at));
+        return Err(bits.seek(start).truncated(output));
     };
     let after = bits.seek(start + offsets.len());
-    let recent = Recent::read(offsets)
-        .map_err(|index| after.fault(at, |at| DecodeError::ZeroOffset { index, at }))?;
-    let target = &mut out[at..];
-    let Some(source) = bytes.get(..target.len()) else { return Err(after.truncated(at)) };
+    let recent =
+        Recent::read(offsets).map_err(|index| after.fault(output, |at| DecodeError::ZeroOffset { index, at }))?;
+    let Some(source) = bytes.get(..target.len()) else { return Err(after.truncated(output)) };
     target.copy_from_slice(source);
     Ok((bits.seek((start + offsets.len() + source.len()).next_multiple_of(2)), recent))
 }
@@ -309,10 +311,14 @@ fn precode_symbol(precode: &Precode, bits: &mut Bits<'_>, output: usize) -> Resu
 /// A length that was `len` in the block before, less `change` modulo 17.
 #[inline(always)]
 fn changed(len: u8, change: u32) -> u8 {
-    low_byte((u32::from(len) + 17 - change) % 17)
+    let len = u32::from(len).wrapping_sub(change);
+    low_byte(if len > u32::from(u8::MAX) { len.wrapping_add(17) } else { len })
 }
 
 #[inline(always)]
 fn low_byte(value: u32) -> u8 {
     value.to_le_bytes()[0]
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,8 +17,6 @@ use super::{Aligned, Length};
 pub(super) const LENGTH_SYMBOLS: usize = 249;
 pub(super) const ALIGNED_SYMBOLS: usize = 8;
 
-const LITERALS: usize = 256;
-
 const MIN_MATCH: u32 = 2;
 const MAX_MATCH: u32 = 257;
 
@@ -28,7 +26,10 @@ const LONG: u32 = MIN_MATCH + 7;
 /// Slots of recent offsets.
 const RECENT: u32 = 3;
 
-/// The most slots, rounded up to what six bits can number so that no index needs a check.
+/// Slots of windows of 2 MiB.
+const SLOTS_IN_USE: u32 = 50;
+
+/// What six bits can number: tables of this size need no check of the index.
 const MAX_SLOTS: usize = 64;
 
 /// Extra bits in the aligned offset code.
@@ -63,9 +64,12 @@ static SLOTS: [[Slot; MAX_SLOTS]; 2] = [slots(false), slots(true)];
 struct Slot {
     /// The first offset.
     base: u32,
-    /// Extra bits in the stream itself.
-    extra: u32,
+    /// A one for each of the extra bits in the stream itself.
+    ones: u32,
 }
+
+/// How many ones [`Slot::ones`] has.
+static EXTRA_BITS: [[u8; MAX_SLOTS]; 2] = [counts_of_ones(&SLOTS[0]), counts_of_ones(&SLOTS[1])];
 
 /// All extra bits of a slot.
 const fn extra_bits(slot: u32) -> u32 {
@@ -87,15 +91,25 @@ const fn plain_extra_bits(slot: u32, aligned_block: bool) -> u32 {
 }
 
 const fn slots(aligned_block: bool) -> [Slot; MAX_SLOTS] {
-    let mut slots = [Slot { base: 0, extra: 0 }; MAX_SLOTS];
+    let mut slots = [Slot { base: 0, ones: 0 }; MAX_SLOTS];
     // The range that slot 3 begins; the three before have none.
     let (mut slot, mut base) = (RECENT, 1);
-    while slot < 50 {
-        slots[slot as usize] = Slot { base, extra: plain_extra_bits(slot, aligned_block) };
+    while slot < SLOTS_IN_USE {
+        slots[slot as usize] = Slot { base, ones: (1 << plain_extra_bits(slot, aligned_block)) - 1 };
         base += 1 << extra_bits(slot);
         slot += 1;
     }
     slots
+}
+
+const fn counts_of_ones(slots: &[Slot; MAX_SLOTS]) -> [u8; MAX_SLOTS] {
+    let mut counts = [0; MAX_SLOTS];
+    let mut slot = 0;
+    while slot < MAX_SLOTS {
+        counts[slot] = slots[slot].ones.count_ones().to_le_bytes()[0];
+        slot += 1;
+    }
+    counts
 }
 
 /// Value of a match header: the length in four bits, the slot in six, and in six more what
@@ -108,7 +122,7 @@ const fn main_entries(aligned_block: bool) -> [Entry; MAX_SYMBOLS] {
         entries[symbol as usize] = Entry::literal(symbol);
         symbol += 1;
     }
-    while symbol < MAX_SYMBOLS as u32 {
+    while (symbol as usize) < MAX_SYMBOLS {
         let (slot, length) = ((symbol - 256) / 8, (symbol - 256) % 8 + MIN_MATCH);
         let shift = if slot < RECENT { slot * Recent::BITS } else { 0 };
         let mut entry = Entry::new(length | slot << 4 | shift << 10);
@@ -154,8 +168,9 @@ impl Recent {
     }
 
     #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "21 bits are left")]
     fn latest(self) -> usize {
-        self.0 as usize & Self::ONES as usize
+        (self.0 & u64::from(Self::ONES)) as usize
     }
 
     /// The offset `shift` bits up changes places with the latest: no move to the front.
@@ -191,13 +206,14 @@ impl<'a, const ALIGNED: bool> Forms<'a, ALIGNED> {
 
 impl<const ALIGNED: bool> Matches for Forms<'_, ALIGNED> {
     const SHORT: usize = MAX_MATCH as usize;
+    const MAY_BE_LONG: bool = false;
 
     #[inline(always)]
     fn read(&mut self, entry: Entry, bits: &mut Bits<'_>, output: usize) -> Result<Match, DecodeError> {
         let value = entry.value();
         let mut length = value & 15;
         let slot = value >> 4 & 63;
-        let Slot { base, extra } = SLOTS[usize::from(ALIGNED)][slot as usize];
+        let Slot { base, ones } = SLOTS[usize::from(ALIGNED)][slot as usize];
         let mut skip = entry.skip();
         if length == LONG {
             bits.skip(skip);
@@ -207,20 +223,17 @@ impl<const ALIGNED: bool> Matches for Forms<'_, ALIGNED> {
             };
             bits.skip(entry.skip());
             length = entry.value();
-            skip = extra;
+            skip = EXTRA_BITS[usize::from(ALIGNED)][slot as usize].into();
         }
-        let choice = bits.peek_low(skip) & ((1 << extra) - 1);
+        let choice = bits.peek_low(skip) & ones;
         bits.skip(skip);
         if ALIGNED && entry.is_marked() {
             let entry = self.aligned.lookup(bits.peek());
-            if entry.is_indirect() {
-                return Err(bits.fault(output, |at| DecodeError::CodeEmpty { code: Code::Aligned, at }));
-            }
             bits.skip(entry.skip());
-            self.recent = self.recent.pushed(base + (choice << ALIGNED_BITS) + entry.value());
+            self.recent = self.recent.pushed(base.wrapping_add(choice << ALIGNED_BITS | entry.value()));
         } else {
             let used = self.recent.used(value >> 10);
-            let pushed = self.recent.pushed(base + choice);
+            let pushed = self.recent.pushed(base.wrapping_add(choice));
             self.recent = select_unpredictable(slot < RECENT, used, pushed);
         }
         Ok(Match { offset: self.recent.latest(), length: length as usize })

@@ -1,0 +1,1 @@
+//! Chunks that wimlib compressed.
