@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, value_parser};
-use nanovhd::{DiskFormat, Edition, Firmware, ImageSelector, Size};
+use nanovhd::{BuildOptions, DiskFormat, Edition, Firmware, ImageSelector, Size};
 
 use crate::image_ref::ImageRef;
 
@@ -73,17 +73,34 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Build {
     #[command(flatten)]
-    pub(crate) recipe: Recipe,
+    pub(crate) job: Job,
     /// The file to make; its suffix says what kind: .vhdx, .vhd, .raw or .img
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
+}
+
+/// `nanovhd plan`: the arguments of `build`, but the output is not needed.
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) job: Job,
+    /// The file that would be made [default: some .vhdx]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// What `build` and `plan` are told alike.
+#[derive(Debug, Args)]
+pub(crate) struct Job {
+    #[command(flatten)]
+    pub(crate) recipe: Recipe,
     /// Replace the output file if there is one
     #[arg(short, long)]
     pub(crate) force: bool,
     /// Unpack with N threads [default: all that the machine has]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
-    /// Print a report as JSON
+    /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
     /// Print nothing but errors
@@ -91,26 +108,11 @@ pub(crate) struct Build {
     pub(crate) quiet: bool,
 }
 
-/// `nanovhd plan`: the arguments of `build`, but the output is not needed.
-#[derive(Debug, Args)]
-pub(crate) struct Plan {
-    #[command(flatten)]
-    pub(crate) recipe: Recipe,
-    /// The file that would be made [default: some .vhdx]
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// Replace the output file if there is one
-    #[arg(short, long)]
-    pub(crate) force: bool,
-    /// Accepted as in build; a plan does not depend on it
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<NonZeroUsize>,
-    /// Print the plan as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Print nothing but errors
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
+impl Job {
+    /// How the plan is to be carried out.
+    pub(crate) fn options(&self) -> BuildOptions {
+        BuildOptions { threads: self.threads, overwrite: self.force }
+    }
 }
 
 /// What to make of which image.

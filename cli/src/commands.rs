@@ -1,13 +1,14 @@
 //! What the subcommands do: each is a call of the library and a print of its result.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nanovhd::{BuildOptions, DiskFormat, Inspection, Media, Recipe, Selection};
+use nanovhd::{DiskFormat, FormatError, Inspection, Media, Recipe, Selection};
 use serde::Serialize;
 
-use crate::args::{self, Build, Cat, Cli, Command, Inspect, Ls, Plan};
+use crate::args::{self, Build, Cat, Cli, Command, Inspect, Job, Ls, Plan};
 use crate::failure::Failure;
 use crate::progress::{Watcher, say};
 
@@ -23,13 +24,13 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
 }
 
 fn build(args: &Build) -> Result<(), Failure> {
-    let recipe = recipe(&args.recipe, Some(DiskFormat::for_output(&args.output)))?;
-    let media = Media::open(&args.recipe.media)?;
+    let job = &args.job;
+    let recipe = recipe(&job.recipe, Some(DiskFormat::for_output(&args.output)))?;
+    let media = Media::open(&job.recipe.media)?;
     let plan = recipe.plan(&media)?;
-    let options = BuildOptions { threads: args.threads, overwrite: args.force };
     // First, so that a warning is not taken for the reason of a refusal.
-    plan.check_output(&args.output, &options)?;
-    if !args.quiet {
+    plan.check_output(&args.output, &job.options())?;
+    if !job.quiet {
         for warning in &plan.outline().warnings {
             say(&format!("warning: {warning}"));
         }
@@ -37,33 +38,33 @@ fn build(args: &Build) -> Result<(), Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let on_signal = Arc::clone(&stop);
     ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed)).map_err(io::Error::other)?;
-    let watcher = Watcher::new(args.quiet, stop);
-    let result = plan.build(&args.output, &options, &watcher);
+    let watcher = Watcher::new(job.quiet, stop);
+    let result = plan.build(&args.output, &job.options(), &watcher);
     watcher.finish();
-    let report = result?;
-    match (args.json, args.quiet) {
-        (true, _) => json(&report),
-        (false, true) => Ok(()),
-        (false, false) => print(&report.to_string()),
-    }
+    show(&result?, job)
 }
 
 fn plan(args: &Plan) -> Result<(), Failure> {
-    let recipe = recipe(&args.recipe, args.output.as_deref().map(DiskFormat::for_output))?;
-    let media = Media::open(&args.recipe.media)?;
+    let job = &args.job;
+    let recipe = recipe(&job.recipe, args.output.as_deref().map(DiskFormat::for_output))?;
+    let media = Media::open(&job.recipe.media)?;
     let plan = recipe.plan(&media)?;
     if let Some(output) = &args.output {
-        plan.check_output(output, &BuildOptions { threads: args.threads, overwrite: args.force })?;
+        plan.check_output(output, &job.options())?;
     }
-    match (args.json, args.quiet) {
-        (true, _) => json(&plan),
+    show(&plan, job)
+}
+
+fn show(result: &(impl Serialize + Display), job: &Job) -> Result<(), Failure> {
+    match (job.json, job.quiet) {
+        (true, _) => json(result),
         (false, true) => Ok(()),
-        (false, false) => print(&plan.to_string()),
+        (false, false) => print(&result.to_string()),
     }
 }
 
 /// The recipe that the arguments ask for. Without `--format` the output's suffix decides.
-fn recipe(args: &args::Recipe, suffix: Option<Result<DiskFormat, nanovhd::FormatError>>) -> Result<Recipe, Failure> {
+fn recipe(args: &args::Recipe, suffix: Option<Result<DiskFormat, FormatError>>) -> Result<Recipe, Failure> {
     let format = match (args.format, suffix) {
         (Some(format), _) => format,
         (None, Some(suffix)) => suffix?,

@@ -108,7 +108,7 @@ fn interrupt(signal: &str, output: &Path) -> (Option<i32>, String) {
     // The file is there a moment before the signal is waited for.
     std::thread::sleep(Duration::from_millis(100));
     assert_eq!(run(tool("kill").args([signal, &child.id().to_string()])).code, Some(0));
-    std::thread::sleep(Duration::from_millis(100));
+    std::thread::sleep(Duration::from_millis(300));
     let mut said = String::new();
     reader.read_to_string(&mut said).unwrap();
     (child.wait().unwrap().code(), said.trim_start_matches('.').to_owned())
