@@ -80,6 +80,16 @@ pub enum LayoutError {
         /// Bytes allowed.
         most: u64,
     },
+    /// A stream is longer than any volume with these clusters.
+    #[error("{path} has a stream of {length} bytes; the most with these clusters is {most}")]
+    StreamTooLong {
+        /// One of the file's paths.
+        path: String,
+        /// Bytes of the stream.
+        length: u64,
+        /// Bytes that clusters can be counted for.
+        most: u64,
+    },
     /// A file is encrypted: its bytes in an image are EFS's own form, which only Windows can write.
     #[error("{path} is encrypted by EFS and can't be written without Windows")]
     Encrypted {

@@ -58,6 +58,11 @@ impl Geometry {
         self.sectors().saturating_sub(1) * u64::from(self.sector) / self.cluster.bytes()
     }
 
+    /// The most bytes that a stream can have on any volume with these clusters.
+    pub(crate) fn max_stream(&self) -> u64 {
+        MAX_CLUSTERS * self.cluster.bytes()
+    }
+
     /// Where the attributes of an MFT record begin: behind header and update sequence array.
     pub(crate) fn attributes_offset(&self) -> usize {
         crate::format::align8(0x30 + 2 * (self.record / STRIDE + 1))

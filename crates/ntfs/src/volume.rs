@@ -375,6 +375,13 @@ impl<'t> Volume<'t> {
         if !file.is_directory() && file.metadata.attributes.contains(Attributes::ENCRYPTED) {
             return Err(LayoutError::Encrypted { path: self.path(id) });
         }
+        let most = self.geometry.max_stream();
+        let streams = file.metadata.streams.iter().map(|s| &s.content);
+        let contents =
+            file.content().into_iter().chain(streams).chain(file.metadata.reparse.as_ref().map(|r| &r.data));
+        if let Some(length) = contents.map(Content::len).find(|&length| length > most) {
+            return Err(LayoutError::StreamTooLong { path: self.path(id), length, most });
+        }
         let mut names: Vec<&Name> = file.metadata.streams.iter().map(|s| &s.name).collect();
         if let Some(&stream) = names.iter().find(|n| n.is_empty() || n.units().len() > MAX_NAME_UNITS) {
             return Err(LayoutError::StreamName { path: self.path(id), stream: stream.clone() });

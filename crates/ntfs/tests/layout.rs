@@ -57,6 +57,15 @@ fn impossible_trees_are_refused_with_their_paths() {
         }
     });
     assert_eq!(object_ids, "\\one and \\two have the same object id");
+    for length in [(1 << 44) - 4095, u64::MAX] {
+        let long = refused(&|b| {
+            b.file(Tree::ROOT, "absurd", length);
+        });
+        assert_eq!(
+            long,
+            format!("\\absurd has a stream of {length} bytes; the most with these clusters is 17592186040320")
+        );
+    }
     let reparse = refused(&|b| {
         let file = b.file(Tree::ROOT, "link", 0);
         b.reparse(file, 0xa000_000c, vec![0; 0x4000]);

@@ -227,7 +227,7 @@ mod tests {
     fn parse(version: u32, images: u32, entries: &[BlobEntry]) -> Result<(BlobTable, Regions), BlobTableError> {
         let header = Header::parse(&header_of(version, images)).unwrap();
         let bytes: Vec<u8> = entries.iter().flat_map(BlobEntry::bytes).collect();
-        let mut regions = Regions::new(10_000, false);
+        let mut regions = Regions::new(10_000, 0);
         Ok((BlobTable::parse(&bytes, &header, &mut regions)?, regions))
     }
 
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(parse(V, 0, &[image]).unwrap_err(), E::Images { found: 1, expected: 0 });
         assert!(matches!(parse(V, 0, &[blob_entry(1, 9_999, 2)]), Err(E::Region(RegionError::PastEnd { .. }))));
         let header = Header::parse(&header_of(V, 0)).unwrap();
-        let error = BlobTable::parse(&[0; 51], &header, &mut Regions::new(1000, false)).unwrap_err();
+        let error = BlobTable::parse(&[0; 51], &header, &mut Regions::new(1000, 0)).unwrap_err();
         assert_eq!(error, E::Length { len: 51 });
     }
 }

@@ -20,6 +20,7 @@ use thiserror::Error;
 
 use crate::codec::{DecodeError, LzxDecoder, XpressDecoder};
 use crate::header::Compression;
+use crate::resource::ChunkTable;
 use crate::window::Window;
 
 /// How many bytes are handed on at once, when chunks are smaller: fits the second-level cache, so
@@ -190,7 +191,7 @@ impl<'f, R: ReadAt> Reader<'f, R> {
         limit: u64,
         mut each: impl FnMut(u64, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut chunks = Chunks::new(extent, self.chunk_size)?;
+        let mut chunks = Chunks::new(extent, self.format.chunk_size)?;
         // As many chunks as fit the piece, but at least one.
         let batch = self.chunk_size * (PIECE / self.chunk_size).max(1);
         let out_len = piece(extent.len, batch);
@@ -273,26 +274,22 @@ struct Chunks {
 }
 
 impl Chunks {
-    fn new(extent: &Extent, chunk_size: usize) -> Result<Self, ResourceError> {
-        let count = extent.len.div_ceil(chunk_size as u64);
-        let entry_len = if extent.len > u64::from(u32::MAX) { 8 } else { 4 };
-        // No overflow: chunks have at least 4 KiB, so there are fewer than 2^52 of them.
-        let entries = count.saturating_sub(1);
-        let table_len = entries * entry_len;
+    fn new(extent: &Extent, chunk_size: u32) -> Result<Self, ResourceError> {
+        let table = ChunkTable::of(extent.len, chunk_size);
         let stored_len = extent.stored_len;
-        if stored_len.checked_sub(table_len).is_none_or(|data_len| data_len < count) {
-            let cause = ChunkError::NoRoom { stored_len, chunks: count, table_len };
+        if !table.fits(stored_len) {
+            let cause = ChunkError::NoRoom { stored_len, chunks: table.chunks, table_len: table.len };
             return Err(ResourceError::Corrupt { chunk: 0, offset: extent.offset, cause });
         }
         Ok(Self {
             table_offset: extent.offset,
-            entry_len: if entry_len == 8 { 8 } else { 4 },
-            entries,
+            entry_len: table.entry_len,
+            entries: table.chunks.saturating_sub(1),
             entries_read: 0,
             buffered: 0,
             used: 0,
-            data_offset: extent.offset + table_len,
-            data_len: stored_len - table_len,
+            data_offset: extent.offset + table.len,
+            data_len: stored_len - table.len,
             chunk: 0,
             start: 0,
         })

@@ -4,6 +4,7 @@
 //! chunks. \[WIM\] "Resource header".
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use thiserror::Error;
 
@@ -109,6 +110,18 @@ pub enum RegionError {
         /// Its length when read.
         len: u64,
     },
+    /// It is compressed, but too short for as many chunks as its length asks for.
+    #[error("{region} has {stored_len:#x} bytes, too few for the {chunks} chunks of {len:#x} bytes and their table")]
+    Chunks {
+        /// What it is.
+        region: Region,
+        /// Its length in the file.
+        stored_len: u64,
+        /// Its length when read.
+        len: u64,
+        /// Chunks of so many bytes.
+        chunks: u64,
+    },
     /// It is compressed in a file without compression.
     #[error("{region} is compressed, but the header says that nothing is")]
     NoCodec {
@@ -117,17 +130,45 @@ pub enum RegionError {
     },
 }
 
+/// How large the chunk table of a compressed resource is. \[WIM\] "Resource compression".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ChunkTable {
+    /// Chunks of the resource.
+    pub(crate) chunks: u64,
+    /// Bytes of an entry.
+    pub(crate) entry_len: usize,
+    /// Bytes of the table: an entry for every chunk but the first.
+    pub(crate) len: u64,
+}
+
+impl ChunkTable {
+    /// The table of a resource that has `len` bytes when read.
+    pub(crate) fn of(len: u64, chunk_size: u32) -> Self {
+        let chunks = len.div_ceil(chunk_size.into());
+        let entry_len = if len > u64::from(u32::MAX) { 8 } else { 4 };
+        // No overflow: chunks have at least 4 KiB, so there are fewer than 2^52 of them.
+        Self { chunks, entry_len, len: chunks.saturating_sub(1) * entry_len as u64 }
+    }
+
+    /// Whether `stored_len` bytes have room for the table and a byte for each chunk.
+    pub(crate) fn fits(&self, stored_len: u64) -> bool {
+        stored_len.checked_sub(self.len).is_some_and(|data_len| data_len >= self.chunks)
+    }
+}
+
 /// Collects the regions of a file and checks that they fit into it side by side.
 #[derive(Debug)]
 pub(crate) struct Regions {
     file_len: u64,
-    has_codec: bool,
+    chunk_size: Option<NonZeroU32>,
     used: Vec<(u64, u64, Region)>,
 }
 
 impl Regions {
-    pub(crate) fn new(file_len: u64, has_codec: bool) -> Self {
-        Self { file_len, has_codec, used: Vec::new() }
+    /// Of a file of `file_len` bytes, whose compressed resources have chunks of `chunk_size` bytes;
+    /// of 0 if it has none.
+    pub(crate) fn new(file_len: u64, chunk_size: u32) -> Self {
+        Self { file_len, chunk_size: NonZeroU32::new(chunk_size), used: Vec::new() }
     }
 
     /// Checks a resource by itself.
@@ -140,13 +181,20 @@ impl Regions {
         if offset.checked_add(stored_len).is_none_or(|end| end > file_len) {
             return Err(RegionError::PastEnd { region, offset, stored_len, file_len });
         }
-        if resource.is_compressed() && !self.has_codec {
-            return Err(RegionError::NoCodec { region });
+        match self.chunk_size {
+            _ if !resource.is_compressed() && stored_len != len => {
+                Err(RegionError::Lengths { region, stored_len, len })
+            }
+            None if resource.is_compressed() => Err(RegionError::NoCodec { region }),
+            Some(chunk_size) if resource.is_compressed() => {
+                let table = ChunkTable::of(len, chunk_size.get());
+                if table.fits(stored_len) {
+                    return Ok(());
+                }
+                Err(RegionError::Chunks { region, stored_len, len, chunks: table.chunks })
+            }
+            _ => Ok(()),
         }
-        if !resource.is_compressed() && stored_len != len {
-            return Err(RegionError::Lengths { region, stored_len, len });
-        }
-        Ok(())
     }
 
     /// Checks a resource and keeps its place, so that [`Regions::finish`] finds what overlaps it.
@@ -180,14 +228,14 @@ mod tests {
 
     #[test]
     fn neighbours_fit_and_overlaps_do_not() {
-        let mut regions = Regions::new(1000, false);
+        let mut regions = Regions::new(1000, 0);
         regions.take(Region::Xml, &plain(300, 100)).unwrap();
         regions.take(Region::BlobTable, &plain(208, 92)).unwrap();
         regions.take(Region::IntegrityTable, &plain(350, 0)).unwrap();
         regions.take(Region::BlobEntry(0), &plain(400, 600)).unwrap();
         regions.finish().unwrap();
 
-        let mut regions = Regions::new(1000, false);
+        let mut regions = Regions::new(1000, 0);
         regions.take(Region::Xml, &plain(300, 100)).unwrap();
         regions.take(Region::BlobEntry(7), &plain(399, 10)).unwrap();
         let error = regions.finish().unwrap_err();
@@ -199,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_region_outside_of_the_file_or_inside_of_the_header_is_refused() {
-        let regions = Regions::new(1000, false);
+        let regions = Regions::new(1000, 0);
         let check = |offset, len| regions.check(Region::Xml, &plain(offset, len));
         assert_eq!(check(208, 792), Ok(()));
         assert!(matches!(check(208, 793), Err(RegionError::PastEnd { .. })));
@@ -211,11 +259,17 @@ mod tests {
     fn lengths_and_compression_must_agree() {
         let lengths = Resource { offset: 300, stored_len: 10, len: 11, flags: 0 };
         let compressed = Resource { flags: resource_flags::COMPRESSED, ..lengths };
-        let without = Regions::new(1000, false);
-        let with = Regions::new(1000, true);
+        let without = Regions::new(1000, 0);
+        let with = Regions::new(1000, 4096);
         assert!(matches!(with.check(Region::Xml, &lengths), Err(RegionError::Lengths { .. })));
         assert!(matches!(without.check(Region::Xml, &compressed), Err(RegionError::NoCodec { .. })));
         assert_eq!(with.check(Region::Xml, &compressed), Ok(()));
+        // 10 bytes hold the table and the data of two chunks, not of three.
+        assert_eq!(with.check(Region::Xml, &Resource { len: 8192, ..compressed }), Ok(()));
+        for len in [8193, u64::MAX] {
+            let error = with.check(Region::Xml, &Resource { len, ..compressed });
+            assert!(matches!(error, Err(RegionError::Chunks { .. })), "{len:#x}");
+        }
     }
 
     #[test]

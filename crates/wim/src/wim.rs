@@ -134,7 +134,7 @@ impl<R: ReadAt> Wim<R> {
         let mut bytes = [0; HEADER_SIZE];
         file.read_exact_at(&mut bytes, 0).map_err(OpenError::Read)?;
         let header = Header::parse(&bytes)?;
-        let mut regions = Regions::new(file_len, header.compression != Compression::None);
+        let mut regions = Regions::new(file_len, header.chunk_size);
         if let Some(integrity) = &header.integrity {
             regions.take(Region::IntegrityTable, integrity)?;
         }
