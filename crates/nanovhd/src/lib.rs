@@ -1,4 +1,4 @@
-//! nanovhd turns a Windows image (WIM) into a bootable virtual disk, without Windows.
+//! nanovhd turns a Windows image (WIM) into a virtual disk, without Windows.
 //!
 //! ```text
 //!  Recipe ───────► Plan ─────────────────────────────► build ──► .vhdx, .vhd or .raw
