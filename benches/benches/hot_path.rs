@@ -5,7 +5,8 @@
 //! - `plan`: the metadata read and the whole disk laid out;
 //! - `build`: a dynamic VHDX written to a file beside this program (synced, as users get it).
 //!
-//! `NANOVHD_CORPUS=FOLDER cargo bench --workspace` measures on the WIMs of a folder too.
+//! `NANOVHD_CORPUS=FOLDER cargo bench --workspace` measures on the WIMs of a folder too. With the
+//! feature `wimlib` that library's decoders run on the same chunks, as `decode/wimlib`.
 #![expect(clippy::unwrap_used, reason = "a failure ends the measuring")]
 
 use std::fs::File;
@@ -56,6 +57,13 @@ fn decode(c: &mut Criterion) {
                 b.iter(|| chunks.iter().for_each(|c| decoder.decode(&c.stored, &mut output[..c.len]).unwrap()));
             }
             other => panic!("{} has no chunks to decode: {other:?}", subject.name),
+        });
+        #[cfg(feature = "wimlib")]
+        group.bench_function(BenchmarkId::new("wimlib", &subject.name), |b| {
+            use nanovhd_benches::peer::{Codec, Decoder};
+            let codec = if compression == Compression::Lzx { Codec::Lzx } else { Codec::Xpress };
+            let mut decoder = Decoder::new(codec, chunk_size as usize);
+            b.iter(|| chunks.iter().for_each(|c| assert!(decoder.decode(&c.stored, &mut output[..c.len]))));
         });
     }
     group.finish();

@@ -1,5 +1,8 @@
 //! What the benchmarks share: the WIMs they run on, and the chunks of a WIM as the decoders see them.
 
+#[cfg(feature = "wimlib")]
+pub mod peer;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
