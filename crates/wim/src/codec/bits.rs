@@ -9,36 +9,40 @@ const PAD: usize = 8;
 /// A copy of the input with the two bytes of every word swapped, so that the bits lie in the
 /// order in which they are read and a refill is one big-endian load.
 ///
-/// There are two copies because XPRESS puts single bytes between the words: after an odd number
-/// of them the words begin at odd offsets. Offsets are those of the input in both.
+/// For XPRESS there is a second copy behind the first, because it puts single bytes between the
+/// words: after an odd number of them the words begin at odd offsets.
 #[derive(Debug)]
 pub(super) struct Words {
-    phases: [Vec<u8>; 2],
+    swapped: Vec<u8>,
 }
 
 impl Words {
-    /// Room for inputs of `len` bytes, whose words may begin at odd offsets if `odd`.
-    pub(super) fn with_capacity(len: usize, odd: bool) -> Self {
-        let odd = if odd { Vec::with_capacity(len + PAD) } else { Vec::new() };
-        Self { phases: [Vec::with_capacity(len + PAD), odd] }
+    /// Room for inputs of `len` bytes and as many copies as they need.
+    pub(super) fn with_capacity(len: usize, copies: usize) -> Self {
+        Self { swapped: Vec::with_capacity((len + PAD) * copies) }
     }
 
     /// Bits of an input whose words all begin at even offsets.
     pub(super) fn load<'a>(&'a mut self, input: &'a [u8]) -> Bits<'a> {
-        swap(&mut self.phases[0], input, 0);
-        Bits::new(self, input)
+        self.swapped.resize(input.len() + PAD, 0);
+        swap(&mut self.swapped, input, 0);
+        Bits::new(&self.swapped, input)
     }
 
     /// Bits of an input whose words may begin at any offset.
     pub(super) fn load_both<'a>(&'a mut self, input: &'a [u8]) -> Bits<'a> {
-        swap(&mut self.phases[1], input, 1);
-        self.load(input)
+        let len = input.len() + PAD;
+        self.swapped.resize(2 * len, 0);
+        let (even, odd) = self.swapped.split_at_mut(len);
+        swap(even, input, 0);
+        swap(odd, input, 1);
+        Bits::new(&self.swapped, input)
     }
 }
 
-/// Swaps the words of `input` that begin `phase` bytes after its start.
-fn swap(to: &mut Vec<u8>, input: &[u8], phase: usize) {
-    to.resize(input.len() + PAD, 0);
+/// Swaps the words of `input` that begin `phase` bytes after its start. Offsets stay what they
+/// are.
+fn swap(to: &mut [u8], input: &[u8], phase: usize) {
     let (words, _) = input.get(phase..).unwrap_or_default().as_chunks();
     let (swapped, pad) = to[phase..].split_at_mut(words.len() * 2);
     for (to, &word) in swapped.as_chunks_mut().0.iter_mut().zip(words) {
@@ -57,7 +61,7 @@ fn swap(to: &mut Vec<u8>, input: &[u8], phase: usize) {
 /// fields in memory instead of registers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bits<'a> {
-    words: &'a Words,
+    swapped: &'a [u8],
     input: &'a [u8],
     /// Swapped bytes from the first one on that `left` doesn't count.
     rest: &'a [u8],
@@ -73,14 +77,15 @@ pub(super) struct Bits<'a> {
 }
 
 impl<'a> Bits<'a> {
-    fn new(words: &'a Words, input: &'a [u8]) -> Self {
-        Self { words, input, rest: &words.phases[0], buffer: 0, left: 0, past: 0, phase: 0 }
+    fn new(swapped: &'a [u8], input: &'a [u8]) -> Self {
+        let rest = &swapped[..input.len() + PAD];
+        Self { swapped, input, rest, buffer: 0, left: 0, past: 0, phase: 0 }
     }
 
     /// The same input from an even byte offset on, or from the end of its words if that comes
     /// first.
     pub(super) fn seek(self, offset: usize) -> Self {
-        let rest = &self.words.phases[0][offset.min(self.input.len() & !1)..];
+        let rest = &self.swapped[offset.min(self.input.len() & !1)..self.input.len() + PAD];
         Self { rest, buffer: 0, left: 0, past: 0, ..self }
     }
 
@@ -176,7 +181,9 @@ impl<'a> Bits<'a> {
         self.left = left as u32;
         self.past = 0;
         self.phase ^= 1;
-        self.rest = self.words.phases[next % 2].get(next..)?;
+        let copy = self.input.len() + PAD;
+        let start = if self.phase == 0 { 0 } else { copy };
+        self.rest = self.swapped.get(start + next..start + copy)?;
         Some(value)
     }
 
@@ -221,7 +228,7 @@ mod tests {
 
     #[test]
     fn bits_come_from_the_high_end_of_little_endian_words() {
-        let mut words = Words::with_capacity(0, true);
+        let mut words = Words::with_capacity(0, 2);
         let mut bits = words.load(&[0x34, 0x12, 0x78, 0x56]);
         assert_eq!([4, 4, 8, 16].map(|n| bits.read(n)), [1, 2, 0x34, 0x5678]);
         assert_eq!(bits.check(0), Ok(()));
@@ -231,7 +238,7 @@ mod tests {
     #[test]
     fn all_bits_of_a_refill_can_be_taken() {
         let input: Vec<u8> = (0..64).collect();
-        let mut words = Words::with_capacity(0, true);
+        let mut words = Words::with_capacity(0, 2);
         let mut all = words.load(&input);
         let all: Vec<u32> = (0..512).map(|_| all.read(1)).collect();
         for first in 0..16 {
@@ -248,7 +255,7 @@ mod tests {
         for len in 0..20 {
             let input = vec![0xff; len];
             let whole = len / 2 * 16;
-            let mut words = Words::with_capacity(0, true);
+            let mut words = Words::with_capacity(0, 2);
             let mut bits = words.load(&input);
             for bit in 0..whole {
                 assert_eq!(bits.read(1), 1, "bit {bit} of {len} bytes");
@@ -266,7 +273,7 @@ mod tests {
     fn length_bytes_lie_behind_the_word_after_the_current_one() {
         // Two words, a byte; a word at an odd offset, 255 and two bytes; a word at an even one.
         let input = [0x00, 0x80, 0x01, 0x00, 7, 0xcd, 0xab, 255, 0x34, 0x12, 0x78, 0x56];
-        let mut words = Words::with_capacity(0, true);
+        let mut words = Words::with_capacity(0, 2);
         let mut bits = words.load_both(&input);
         assert_eq!(bits.read(1), 1);
         assert_eq!(bits.length_bytes(), Some(15 + 7));
@@ -286,7 +293,7 @@ mod tests {
     fn long_lengths_take_two_more_bytes() {
         for (tail, value) in [(&[1, 2, 9, 9][..], Some(0x201)), (&[1, 2], Some(0x201)), (&[1], None), (&[], None)] {
             let input = [&[0x00, 0x80, 0x00, 0x00, 255], tail].concat();
-            let mut words = Words::with_capacity(0, true);
+            let mut words = Words::with_capacity(0, 2);
             let mut bits = words.load_both(&input);
             bits.read(1);
             assert_eq!(bits.length_bytes(), value);
@@ -295,7 +302,7 @@ mod tests {
 
     #[test]
     fn alignment_passes_over_a_whole_word_where_none_is_begun() {
-        let mut words = Words::with_capacity(0, true);
+        let mut words = Words::with_capacity(0, 2);
         let mut bits = words.load(&[0; 8]);
         assert_eq!(bits.next_word(), 2);
         bits.read(1);

@@ -6,6 +6,9 @@
 /// Bytes that [`copy_fast`] may write, and read, after a match.
 pub(super) const SLACK: usize = 16;
 
+/// Lengths up to which copying piece by piece is as fast as a call of the system's routine.
+const FEW_PIECES: usize = 64;
+
 /// Copies `length` bytes to `at` from `offset` bytes before it, or does nothing and says `false`
 /// if that is before the start. There must be [`SLACK`] bytes after the match, and offsets begin
 /// at 1.
@@ -15,18 +18,42 @@ pub(super) fn copy_fast(out: &mut [u8], at: usize, offset: usize, length: usize)
     // Almost all matches are short and don't reach into themselves.
     if length <= 16 && length <= offset {
         copy_piece(out, from, at);
-    } else if offset >= 16 {
+    } else if offset >= 16 && length <= FEW_PIECES {
         for done in (0..length).step_by(16) {
             copy_piece(out, from + done, at + done);
         }
     } else {
-        repeat(out, at, offset, length);
+        copy_slow(out, at, offset, length);
     }
     true
 }
 
-/// Copies a match that repeats the last 1 to 15 bytes.
 #[inline(never)]
+fn copy_slow(out: &mut [u8], at: usize, offset: usize, length: usize) {
+    if offset >= 16 {
+        continue_copy(out, at, offset, length, 0);
+    } else if length <= 4 * FEW_PIECES {
+        repeat(out, at, offset, length);
+    } else {
+        let whole_periods = 4 * FEW_PIECES / offset * offset;
+        repeat(out, at, offset, whole_periods);
+        continue_copy(out, at, offset, length, whole_periods);
+    }
+}
+
+/// Copies what is left of a match of which `done` bytes are there, a multiple of the offset. All
+/// bytes from its source up to there are a source for as many, so there are few steps.
+#[inline(always)]
+fn continue_copy(out: &mut [u8], at: usize, offset: usize, length: usize, mut done: usize) {
+    let from = at - offset;
+    while done < length {
+        let count = (offset + done).min(length - done);
+        out.copy_within(from..from + count, at + done);
+        done += count;
+    }
+}
+
+/// Copies a match that repeats the last 1 to 15 bytes.
 fn repeat(out: &mut [u8], at: usize, offset: usize, length: usize) {
     let (before, after) = out.split_at_mut(at);
     let mut period = [0; 16];
@@ -62,14 +89,7 @@ fn copy_piece(out: &mut [u8], from: usize, to: usize) {
 /// the output.
 #[inline(never)]
 pub(super) fn copy_exact(out: &mut [u8], at: usize, offset: usize, length: usize) {
-    let from = at - offset;
-    if length <= offset {
-        out.copy_within(from..from + length, at);
-    } else {
-        for i in at..at + length {
-            out[i] = out[i - offset];
-        }
-    }
+    continue_copy(out, at, offset, length, 0);
 }
 
 #[cfg(test)]
@@ -84,11 +104,11 @@ mod tests {
     }
 
     #[test]
-    fn all_small_copies_equal_the_definition() {
-        let start: Vec<u8> = (0..200).map(|i: u32| (i * 37 % 251) as u8).collect();
-        for offset in 1..=60 {
-            for length in 0..=80 {
-                let at = 60;
+    fn all_copies_equal_the_definition() {
+        let start: Vec<u8> = (0..2000).map(|i: u32| (i * 37 % 251).to_le_bytes()[0]).collect();
+        for offset in 1..=100 {
+            for length in (0..=80).chain([200, 255, 256, 257, 258, 300, 511, 512, 513, 1800]) {
+                let at = 100;
                 let mut expected = start.clone();
                 plain(&mut expected, at, offset, length);
                 let mut fast = start.clone();

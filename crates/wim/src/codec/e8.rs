@@ -3,9 +3,8 @@
 //! An `E8` byte begins a call instruction whose operand is relative to the address of the next
 //! instruction. Calls to one function from several places become equal bytes if the operand is
 //! made absolute, so encoders do that to every `E8` that may be one, whatever the data are, and
-//! the decoder turns it back. [MS-PATCH] describes it for cabinets, where the size that bounds
-//! addresses is in the stream; in WIM files it is always [`FILE_SIZE`], and positions are those in
-//! the chunk.
+//! the decoder turns it back. [MS-PATCH] 2 describes it for streams that tell the size that bounds
+//! addresses; in WIM files that is always [`FILE_SIZE`], and positions are those in the chunk.
 
 use std::ops::Range;
 

@@ -11,9 +11,8 @@
 //!
 //! A code has to be complete: every sequence of bits begins with a codeword. The one exception is
 //! a code without any codewords, such as the length code of an LZX block without long matches. It
-//! is legal as long as no symbol of it is needed. A code with a single codeword isn't: such codes
-//! are written with two codewords of one bit by all encoders, and both 7-Zip and wimlib refuse
-//! them too.
+//! is legal as long as no symbol of it is needed. A single codeword of one bit isn't: encoders add
+//! a second one, and wimlib refuses such codes too.
 
 use super::bits::Bits;
 use super::{Code, DecodeError};
@@ -322,7 +321,7 @@ mod tests {
     }
 
     fn build(table: &mut Small, lens: &[u8]) -> Result<(), DecodeError> {
-        let mut words = Words::with_capacity(0, false);
+        let mut words = Words::with_capacity(0, 1);
         table.build(Code::Main, lens, &entries(656), words.load(&[0; 8]), 0)
     }
 

@@ -26,8 +26,9 @@ pub(super) trait Matches {
     /// Whether matches may be longer than that.
     const MAY_BE_LONG: bool;
 
-    /// Reads what follows the main symbol `entry`, which is still to be skipped. At least 30 bits
-    /// are available, and a full refill if the symbol took more than [`MAIN_BITS`] bits.
+    /// Reads what follows the main symbol `entry`, which is still to be skipped. Symbol and all are
+    /// 34 bits or more, what two literals leave of a refill, and a full refill if the symbol takes
+    /// more than [`MAIN_BITS`] of them.
     ///
     /// # Errors
     /// What follows is no match. Where it leads to is not looked at.
@@ -53,19 +54,13 @@ pub(super) fn decode<'a, M: Matches>(
         let mut entry = main.lookup(bits.peek());
         // Up to three literals, or two and a match, fit into one refill.
         if entry.is_literal() {
-            bits.skip(entry.skip());
-            out[at] = entry.byte();
-            at += 1;
+            put_literal(entry, &mut bits, out, &mut at);
             entry = main.lookup(bits.peek());
             if entry.is_literal() {
-                bits.skip(entry.skip());
-                out[at] = entry.byte();
-                at += 1;
+                put_literal(entry, &mut bits, out, &mut at);
                 entry = main.lookup(bits.peek());
                 if entry.is_literal() {
-                    bits.skip(entry.skip());
-                    out[at] = entry.byte();
-                    at += 1;
+                    put_literal(entry, &mut bits, out, &mut at);
                     continue;
                 }
             }
@@ -74,9 +69,7 @@ pub(super) fn decode<'a, M: Matches>(
             bits.refill();
             entry = main.follow(entry, bits.peek()).ok_or_else(|| empty(bits, at))?;
             if entry.is_literal() {
-                bits.skip(entry.skip());
-                out[at] = entry.byte();
-                at += 1;
+                put_literal(entry, &mut bits, out, &mut at);
                 continue;
             }
         }
@@ -104,9 +97,7 @@ fn finish<'a, M: Matches>(
         bits.refill();
         let entry = main.find(bits.peek()).ok_or_else(|| empty(bits, at))?;
         if entry.is_literal() {
-            bits.skip(entry.skip());
-            out[at] = entry.byte();
-            at += 1;
+            put_literal(entry, &mut bits, out, &mut at);
         } else {
             let Match { offset, length } = matches.read(entry, &mut bits, at)?;
             copy_last(out, at, offset, length).map_err(|wrong| wrong.at(bits, at))?;
@@ -114,6 +105,13 @@ fn finish<'a, M: Matches>(
         }
     }
     Ok(bits)
+}
+
+#[inline(always)]
+fn put_literal(entry: Entry, bits: &mut Bits<'_>, out: &mut [u8], at: &mut usize) {
+    bits.skip(entry.skip());
+    out[*at] = entry.byte();
+    *at += 1;
 }
 
 /// How a match leads outside the output.

@@ -1,7 +1,7 @@
 //! LZX as WIM files use it.
 //!
-//! [MS-PATCH] 2 describes the LZX of cabinets. That of WIM files differs, which no specification
-//! says; the facts are those of wimlib and of what Windows writes:
+//! [MS-PATCH] 2 describes LZX DELTA, a near relative that shares blocks and codes. No specification
+//! tells how the LZX of WIM files differs; what follows is what wimlib does and Windows' files show:
 //!
 //! - each chunk stands alone: recent offsets, codeword lengths and positions for the translation
 //!   of [calls](super::e8) start anew, and there is no header before the first block;
@@ -79,7 +79,7 @@ impl LzxDecoder {
         let order = chunk_size.saturating_sub(1).checked_ilog2().map_or(0, |order| order + 1);
         let order = order.clamp(MIN_WINDOW_ORDER, MAX_WINDOW_ORDER);
         let slots = SLOTS[(order - MIN_WINDOW_ORDER) as usize];
-        let words = Words::with_capacity((chunk_size as usize).min(1 << order), false);
+        let words = Words::with_capacity((chunk_size as usize).min(1 << order), 1);
         Self { window: 1 << order, words, codes: Codes::new(LITERALS + 8 * slots) }
     }
 

@@ -12,12 +12,13 @@
 //!                    of codes   by way of copy
 //! ```
 //!
-//! A decoder takes no memory after its first chunk. Chunks may be hostile: whatever the input,
-//! decoding ends after work in proportion to the sizes of input and output, either with all of
-//! the output or with a [`DecodeError`] that says which rule was broken and where.
+//! A decoder takes its memory when it is made, unless a chunk is longer compressed than not. Chunks
+//! may be hostile: whatever the input, decoding ends after work in proportion to the sizes of input
+//! and output, either with all of the output or with a [`DecodeError`] that says which rule was
+//! broken and where.
 //!
-//! What the decoders let pass: bytes after the last symbol that the output needs (Windows' own
-//! encoders write some), and the value of padding.
+//! What the decoders let pass: bytes after the last symbol that the output needs (XPRESS has a
+//! symbol for the end, which nothing needs), and the value of padding.
 
 mod bits;
 mod copy;

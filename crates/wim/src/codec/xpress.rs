@@ -62,7 +62,7 @@ impl XpressDecoder {
     /// A decoder for chunks of up to `chunk_size` bytes.
     pub fn new(chunk_size: u32) -> Self {
         let chunk_size = chunk_size as usize;
-        let words = Words::with_capacity(chunk_size, true);
+        let words = Words::with_capacity(chunk_size, 2);
         Self { chunk_size, words, main: Main::new(SYMBOLS, MAX_CODEWORD) }
     }
 
@@ -109,7 +109,7 @@ impl Matches for Forms {
             if length < LONG {
                 return Err(bits.fault(output, |at| DecodeError::LengthEscape { found: length, at }));
             }
-            bits.refill();
+            // The 16 bits or more that are left suffice for the offset.
             skip = offset_bits;
         }
         let ones = ONES[offset_bits as usize];
