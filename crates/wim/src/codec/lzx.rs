@@ -19,7 +19,7 @@
 //!           (each as changes from the block before, run-length coded in a code of its own)
 //! ```
 //!
-//! The forms of matches are in [`matches`].
+//! The forms of matches are in [`mod@matches`].
 
 mod matches;
 
