@@ -80,7 +80,7 @@ impl IndexEntry {
         self.bytes.len()
     }
 
-    /// Writes into the eight-byte padding of an entry, where Windows leaves a mark in `$SDH`.
+    /// Writes into the padding at the end of an entry, where Windows leaves a mark in `$SDH`.
     pub(crate) fn with_padding(mut self, mark: &[u8]) -> Self {
         let at = self.bytes.len() - mark.len();
         self.bytes[at..].copy_from_slice(mark);

@@ -153,7 +153,7 @@ const ADMINISTRATORS: &[u8] = &sid(5, [32, 544], 2);
 const AUTHENTICATED_USERS: &[u8] = &sid(5, [11, 0], 1);
 const USERS: &[u8] = &sid(5, [32, 545], 2);
 
-/// A security identifier with up to two sub-authorities; unused ones are cut off by [`allow`].
+/// A security identifier with up to two sub-authorities; unused ones are cut off by [`sid_bytes`].
 /// [MS-DTYP] 2.4.2.2.
 const fn sid(authority: u8, subs: [u32; 2], count: u8) -> [u8; 16] {
     let (a, b) = (subs[0].to_le_bytes(), subs[1].to_le_bytes());

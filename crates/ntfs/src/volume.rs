@@ -16,7 +16,7 @@ use crate::geometry::Geometry;
 use crate::index::{IndexEntry, IndexShape, ROOT_HEADERS};
 use crate::names::Links;
 use crate::secure::Secure;
-use crate::slots::{Payload, Region, Slot};
+use crate::slots::{Payload, Slot};
 use crate::system::{FIRST_FREE_RECORD, ROOT_REF, SystemFile};
 use crate::units::{FileRef, Lcn};
 
@@ -634,7 +634,3 @@ fn source_order(slot: &Slot<'_>) -> (u8, u32, u32, Option<std::path::PathBuf>) {
         _ => (0, 0, 0, None),
     }
 }
-
-/// Makes sure that regions are compared in the order in which they are declared.
-const _: () =
-    assert!((Region::Boot as u8) < (Region::Mirror as u8) && (Region::MftBitmap as u8) < (Region::Mft as u8));
