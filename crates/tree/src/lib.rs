@@ -20,6 +20,7 @@
 
 mod attributes;
 mod content;
+mod finding;
 mod io;
 mod name;
 mod time;
@@ -28,6 +29,7 @@ mod upcase;
 
 pub use attributes::Attributes;
 pub use content::{BlobId, Content, Source, SourceId};
+pub use finding::Finding;
 pub use io::{ReadAt, WriteAt};
 pub use name::{MAX_NAME_UNITS, Name, NameError};
 pub use time::{Filetime, Times};
