@@ -17,6 +17,8 @@ impl Attributes {
     pub const DIRECTORY: Self = Self(0x0010);
     /// The file has changed since the last backup.
     pub const ARCHIVE: Self = Self(0x0020);
+    /// Reserved for the operating system.
+    pub const DEVICE: Self = Self(0x0040);
     /// The file has no other attribute.
     pub const NORMAL: Self = Self(0x0080);
     /// The file is meant to be short-lived.
@@ -33,13 +35,29 @@ impl Attributes {
     pub const NOT_CONTENT_INDEXED: Self = Self(0x2000);
     /// The file is encrypted by EFS; on a directory, new files will be.
     pub const ENCRYPTED: Self = Self(0x4000);
+    /// ReFS guards the data with checksums.
+    pub const INTEGRITY_STREAM: Self = Self(0x8000);
+    /// Reserved for the operating system.
+    pub const VIRTUAL: Self = Self(0x1_0000);
+    /// The search for damaged data on mirrored storage leaves the file out.
+    pub const NO_SCRUB_DATA: Self = Self(0x2_0000);
+    /// The file is a cloud file that is fetched when it is opened. Some listings use the same bit for
+    /// files with extended attributes.
+    pub const RECALL_ON_OPEN: Self = Self(0x4_0000);
+    /// The cloud file is to stay on this machine.
+    pub const PINNED: Self = Self(0x8_0000);
+    /// The cloud file need not stay on this machine.
+    pub const UNPINNED: Self = Self(0x10_0000);
+    /// The file is a cloud file that is fetched when it is read.
+    pub const RECALL_ON_DATA_ACCESS: Self = Self(0x40_0000);
 
-    const NAMES: [(Self, &'static str); 13] = [
+    const NAMES: [(Self, &'static str); 21] = [
         (Self::READONLY, "READONLY"),
         (Self::HIDDEN, "HIDDEN"),
         (Self::SYSTEM, "SYSTEM"),
         (Self::DIRECTORY, "DIRECTORY"),
         (Self::ARCHIVE, "ARCHIVE"),
+        (Self::DEVICE, "DEVICE"),
         (Self::NORMAL, "NORMAL"),
         (Self::TEMPORARY, "TEMPORARY"),
         (Self::SPARSE_FILE, "SPARSE_FILE"),
@@ -48,6 +66,13 @@ impl Attributes {
         (Self::OFFLINE, "OFFLINE"),
         (Self::NOT_CONTENT_INDEXED, "NOT_CONTENT_INDEXED"),
         (Self::ENCRYPTED, "ENCRYPTED"),
+        (Self::INTEGRITY_STREAM, "INTEGRITY_STREAM"),
+        (Self::VIRTUAL, "VIRTUAL"),
+        (Self::NO_SCRUB_DATA, "NO_SCRUB_DATA"),
+        (Self::RECALL_ON_OPEN, "RECALL_ON_OPEN"),
+        (Self::PINNED, "PINNED"),
+        (Self::UNPINNED, "UNPINNED"),
+        (Self::RECALL_ON_DATA_ACCESS, "RECALL_ON_DATA_ACCESS"),
     ];
 
     /// Whether every bit of `other` is set.

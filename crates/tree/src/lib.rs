@@ -34,6 +34,7 @@ pub use io::{ReadAt, WriteAt};
 pub use name::{MAX_NAME_UNITS, Name, NameError};
 pub use time::{Filetime, Times};
 pub use tree::{
-    Directory, Entry, File, FileId, Kind, Metadata, ObjectId, Reparse, SecurityId, Stream, Tree, TreeError, WalkEntry,
+    Directory, Entry, ExtendedAttribute, File, FileId, Kind, Metadata, ObjectId, Reparse, SecurityId, Stream, Tree,
+    TreeError, WalkEntry,
 };
 pub use upcase::{UPCASE_UNITS, upcase, upcase_table};

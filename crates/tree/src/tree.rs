@@ -62,6 +62,17 @@ pub struct Stream {
     pub content: Content,
 }
 
+/// An extended attribute, as OS/2 had them and Windows keeps some of its own. [MS-FSCC] 2.4.15.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtendedAttribute {
+    /// 0x80 if a program that doesn't know the attribute should leave the file alone, else 0.
+    pub flags: u8,
+    /// The name: one-byte characters, without the null that ends it on disk.
+    pub name: Vec<u8>,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
 /// What a file or directory has besides names and data.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Metadata {
@@ -77,6 +88,8 @@ pub struct Metadata {
     pub reparse: Option<Reparse>,
     /// Named streams.
     pub streams: Vec<Stream>,
+    /// Extended attributes, in their order.
+    pub extended_attributes: Vec<ExtendedAttribute>,
 }
 
 /// A directory's entries, each under its name.

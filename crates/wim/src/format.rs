@@ -221,10 +221,23 @@ pub(crate) mod item_tags {
     pub(crate) const PADDING: u32 = 0;
     /// The file's object id, 16 to 64 bytes.
     pub(crate) const OBJECT_ID: u32 = 1;
-    /// Extended attributes.
+    /// Extended attributes: [`XattrDisk`](super::XattrDisk).
     pub(crate) const XATTRS: u32 = 2;
     /// wimlib: owner, group, mode and device of a Unix file.
     pub(crate) const UNIX_DATA: u32 = 0x337d_d873;
     /// wimlib before 1.14: extended attributes of a Linux file.
     pub(crate) const LINUX_XATTRS: u32 = 0x337d_d874;
 }
+
+/// What an extended attribute in an item begins with. Its name, a null and its value follow.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(crate) struct XattrDisk {
+    /// +0x00 Bytes of the value.
+    pub(crate) value_len: U16,
+    /// +0x02 Bytes of the name without the null.
+    pub(crate) name_len: u8,
+    /// +0x03 0x80 or 0.
+    pub(crate) flags: u8,
+}
+const _: () = assert!(size_of::<XattrDisk>() == 4);

@@ -205,6 +205,7 @@ impl Builder<'_> {
             object_id: entry.object_id,
             reparse,
             streams: self.named_streams(entry)?,
+            extended_attributes: entry.extended_attributes.clone(),
         };
         Ok((metadata, content))
     }
@@ -353,7 +354,7 @@ impl Taken {
 
 #[cfg(test)]
 mod tests {
-    use nanovhd_tree::{File, Filetime, Source, TreeError};
+    use nanovhd_tree::{ExtendedAttribute, File, Filetime, Source, TreeError};
 
     use super::*;
     use crate::Wim;
@@ -572,6 +573,8 @@ mod tests {
         image.add(Node::file(0, "short", b"").item(item_tags::OBJECT_ID, &long[..16]));
         image.add(Node::file(0, "too short", b"").item(item_tags::OBJECT_ID, &long[..15]));
         image.add(Node::file(0, "xattrs", b"").item(item_tags::XATTRS, b"abc").item(item_tags::UNIX_DATA, b"abc"));
+        let xattr = b"\x01\0\x01\x80A\0v";
+        image.add(Node::file(0, "kept xattrs", b"").item(item_tags::XATTRS, xattr).item(item_tags::XATTRS, xattr));
         image.add(Node::file(0, "old xattrs", b"").item(item_tags::LINUX_XATTRS, b"user.x\0y"));
         image.add(Node::file(0, "unknown", b"").item(0x1234, b"").item(0x1234, b"abc"));
         image.add(Node { items: vec![0xff; 16], ..Node::file(0, "malformed", b"") });
@@ -583,9 +586,13 @@ mod tests {
         assert_eq!(id("long"), Some(nanovhd_tree::ObjectId { object, birth }));
         assert_eq!(id("short"), Some(nanovhd_tree::ObjectId { object, birth: None }));
         assert_eq!(id("too short"), None);
+        let xattr = ExtendedAttribute { flags: 0x80, name: b"A".to_vec(), value: b"v".to_vec() };
+        assert_eq!(file(&tree, "kept xattrs").metadata.extended_attributes, [xattr.clone(), xattr]);
+        assert_eq!(file(&tree, "xattrs").metadata.extended_attributes, []);
         let kinds: Vec<_> = notes.iter().map(|note| (note.kind, note.count, note.first.as_str())).collect();
         let expected = [
-            (NoteKind::ExtendedAttributes, 2, "\\xattrs"),
+            (NoteKind::MalformedExtendedAttributes, 1, "\\xattrs"),
+            (NoteKind::LinuxExtendedAttributes, 1, "\\old xattrs"),
             (NoteKind::UnixData, 1, "\\xattrs"),
             (NoteKind::UnknownItem, 2, "\\unknown"),
             (NoteKind::MalformedItems, 1, "\\malformed"),

@@ -6,11 +6,11 @@
 
 use std::ops::Range;
 
-use nanovhd_tree::{Attributes, Filetime, Name, ObjectId, Times};
+use nanovhd_tree::{Attributes, ExtendedAttribute, Filetime, Name, ObjectId, Times};
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
-use super::EntryError;
 use super::notes::NoteKind;
+use super::{EntryError, xattr};
 use crate::format::{DentryDisk, ItemDisk, Sha1Digest, StreamDisk, item_tags};
 
 /// 8.3 names have at most eight units, a dot and three units.
@@ -42,6 +42,7 @@ pub(super) struct DirEntry {
     pub(super) name: Name,
     pub(super) short_name: Option<Name>,
     pub(super) object_id: Option<ObjectId>,
+    pub(super) extended_attributes: Vec<ExtendedAttribute>,
     /// What was found in the items that can't be kept.
     pub(super) notes: Vec<NoteKind>,
     pub(super) streams: Vec<StreamEntry>,
@@ -125,6 +126,7 @@ impl DirEntry {
             name,
             short_name,
             object_id: None,
+            extended_attributes: Vec::new(),
             notes: Vec::new(),
             streams: Vec::new(),
         }
@@ -147,7 +149,11 @@ impl DirEntry {
                     Some(id) => self.object_id = self.object_id.or(Some(id)),
                     None => self.notes.push(NoteKind::ShortObjectId),
                 },
-                item_tags::XATTRS | item_tags::LINUX_XATTRS => self.notes.push(NoteKind::ExtendedAttributes),
+                item_tags::XATTRS => match xattr::parse(bytes) {
+                    Some(attributes) => self.extended_attributes.extend(attributes),
+                    None => self.notes.push(NoteKind::MalformedExtendedAttributes),
+                },
+                item_tags::LINUX_XATTRS => self.notes.push(NoteKind::LinuxExtendedAttributes),
                 item_tags::UNIX_DATA => self.notes.push(NoteKind::UnixData),
                 _ => self.notes.push(NoteKind::UnknownItem),
             }

@@ -16,6 +16,7 @@ mod build;
 mod entry;
 mod notes;
 mod security;
+mod xattr;
 
 use nanovhd_tree::TreeError;
 use thiserror::Error;

@@ -32,8 +32,10 @@ pub enum NoteKind {
     LinksWithOtherMetadata,
     /// Directories have a hard link group with other entries, which NTFS can't have.
     LinkedDirectory,
-    /// Extended attributes.
-    ExtendedAttributes,
+    /// Extended attributes that are no list of names and values.
+    MalformedExtendedAttributes,
+    /// Extended attributes of a Linux file, in a form that wimlib gave up.
+    LinuxExtendedAttributes,
     /// Owner, group and mode of a Unix file.
     UnixData,
     /// Tagged items of an unknown kind.
@@ -65,7 +67,8 @@ impl NoteKind {
             Self::LinksWithOtherData => "hard links that have different data",
             Self::LinksWithOtherMetadata => "hard links that have different metadata",
             Self::LinkedDirectory => "hard links of directories",
-            Self::ExtendedAttributes => "extended attributes",
+            Self::MalformedExtendedAttributes => "damaged extended attributes",
+            Self::LinuxExtendedAttributes => "extended attributes of Linux in an old form",
             Self::UnixData => "Unix owners and modes",
             Self::UnknownItem => "tagged items of an unknown kind",
             Self::MalformedItems => "bytes behind the names that are no tagged items",
