@@ -3,9 +3,15 @@
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32, U64};
 
-use crate::format::{AttributeType, ListEntry, NonResidentHeader, ResidentHeader, align8, long, word};
+use crate::format::{
+    AttributeType, ListEntry, NonResidentHeader, ResidentHeader, align8, attribute_flags, long, word,
+};
 use crate::units::{ClusterSize, FileRef, Lcn};
 
+/// Power of two of the clusters that Windows compresses at once.
+const COMPRESSION_UNIT: u32 = 4;
+/// Bytes that a unit of a sparse stream may have at most.
+const SPARSE_UNIT_BYTES: u32 = 0x1_0000;
 /// Room for the run list of one run in any volume: a header byte, five bytes each of length and
 /// cluster at most, an end byte; rounded up to 8.
 const RUNS_ROOM: usize = 16;
@@ -28,6 +34,53 @@ pub(crate) enum Storage {
     Hole { clusters: u64 },
 }
 
+/// How the header of an attribute marks its value.
+///
+/// Values are written as they are, whatever the mark: a compression unit of which all clusters are
+/// there holds plain bytes, and a sparse stream need not have holes. So marked streams take whole units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct StreamForm {
+    pub(crate) compressed: bool,
+    pub(crate) sparse: bool,
+}
+
+impl StreamForm {
+    /// Neither compressed nor sparse.
+    pub(crate) const PLAIN: Self = Self { compressed: false, sparse: false };
+
+    fn is_plain(self) -> bool {
+        self == Self::PLAIN
+    }
+
+    /// The flags of the attribute.
+    pub(crate) fn flags(self) -> u16 {
+        let compressed = if self.compressed { attribute_flags::COMPRESSED } else { 0 };
+        compressed | if self.sparse { attribute_flags::SPARSE } else { 0 }
+    }
+
+    /// Power of two of the clusters in a unit. Windows makes units of sixteen clusters, of fewer where
+    /// clusters are so large that a sparse unit would be more than 64 KiB.
+    fn unit(self, cluster: ClusterSize) -> u32 {
+        let sparse = SPARSE_UNIT_BYTES.ilog2().saturating_sub(cluster.0.ilog2());
+        if self.is_plain() { 0 } else { COMPRESSION_UNIT.min(sparse) }
+    }
+
+    /// How many clusters a value of `bytes` takes.
+    pub(crate) fn clusters_for(self, bytes: u64, cluster: ClusterSize) -> u64 {
+        cluster.clusters_for(bytes).next_multiple_of(1 << self.unit(cluster))
+    }
+}
+
+/// What stands at the beginning of every attribute.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head<'a> {
+    pub(crate) kind: AttributeType,
+    pub(crate) name: &'a [u16],
+    pub(crate) form: StreamForm,
+    /// Its number in its record.
+    pub(crate) instance: u16,
+}
+
 /// An attribute without its bytes, as packing needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shape {
@@ -44,16 +97,21 @@ pub(crate) fn resident_size(name_units: usize, value: u64) -> usize {
 }
 
 /// Bytes of an attribute whose value lies in one run.
-pub(crate) fn non_resident_size(name_units: usize) -> usize {
-    runs_offset(name_units) + RUNS_ROOM
+pub(crate) fn non_resident_size(name_units: usize, form: StreamForm) -> usize {
+    runs_offset(name_units, form) + RUNS_ROOM
 }
 
 fn value_offset(name_units: usize) -> usize {
     align8(size_of::<ResidentHeader>() + 2 * name_units)
 }
 
-fn runs_offset(name_units: usize) -> usize {
-    align8(size_of::<NonResidentHeader>() + 2 * name_units)
+fn runs_offset(name_units: usize, form: StreamForm) -> usize {
+    align8(name_offset(form) + 2 * name_units)
+}
+
+/// Where the name of an attribute with a run begins: marked ones have another size before it.
+fn name_offset(form: StreamForm) -> usize {
+    size_of::<NonResidentHeader>() + if form.is_plain() { 0 } else { size_of::<U64>() }
 }
 
 /// Bytes of the attribute list that names these attributes.
@@ -89,7 +147,8 @@ pub(crate) fn pack(shapes: &[Shape], room: usize) -> Vec<u32> {
 }
 
 /// Appends an attribute that holds its value.
-pub(crate) fn write_resident(kind: AttributeType, name: &[u16], value: &[u8], instance: u16, record: &mut Vec<u8>) {
+pub(crate) fn write_resident(head: &Head<'_>, value: &[u8], record: &mut Vec<u8>) {
+    let Head { kind, name, form, instance } = *head;
     let length = resident_size(name.len(), value.len() as u64);
     let header = ResidentHeader {
         kind: U32::new(kind as u32),
@@ -97,7 +156,7 @@ pub(crate) fn write_resident(kind: AttributeType, name: &[u16], value: &[u8], in
         non_resident: 0,
         name_units: name_units(name),
         name_offset: word(size_of::<ResidentHeader>()),
-        flags: U16::new(0),
+        flags: U16::new(form.flags()),
         instance: U16::new(instance),
         value_length: long(value.len()),
         value_offset: word(value_offset(name.len())),
@@ -115,8 +174,7 @@ pub(crate) fn write_resident(kind: AttributeType, name: &[u16], value: &[u8], in
 /// An attribute whose value lies in clusters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NonResident<'a> {
-    pub(crate) kind: AttributeType,
-    pub(crate) name: &'a [u16],
+    pub(crate) head: Head<'a>,
     /// Bytes of the value.
     pub(crate) size: u64,
     /// The first cluster, or none for a hole.
@@ -126,30 +184,36 @@ pub(crate) struct NonResident<'a> {
 
 impl NonResident<'_> {
     /// Appends the attribute.
-    pub(crate) fn write(&self, cluster: ClusterSize, instance: u16, record: &mut Vec<u8>) {
-        let length = non_resident_size(self.name.len());
+    pub(crate) fn write(&self, cluster: ClusterSize, record: &mut Vec<u8>) {
+        let Head { kind, name, form, instance } = self.head;
+        let length = non_resident_size(name.len(), form);
+        let allocated = U64::new(self.clusters * cluster.bytes());
         let header = NonResidentHeader {
-            kind: U32::new(self.kind as u32),
+            kind: U32::new(kind as u32),
             length: long(length),
             non_resident: 1,
-            name_units: name_units(self.name),
-            name_offset: word(size_of::<NonResidentHeader>()),
-            flags: U16::new(0),
+            name_units: name_units(name),
+            name_offset: word(name_offset(form)),
+            flags: U16::new(form.flags()),
             instance: U16::new(instance),
             lowest_vcn: U64::new(0),
             // One less than nothing is how an attribute without clusters says it.
             highest_vcn: U64::new(self.clusters.wrapping_sub(1)),
-            runs_offset: word(runs_offset(self.name.len())),
-            compression_unit: U16::new(0),
+            runs_offset: word(runs_offset(name.len(), form)),
+            compression_unit: U16::new(u16::try_from(form.unit(cluster)).expect("at most 4")),
             pad: U32::new(0),
-            allocated: U64::new(self.clusters * cluster.bytes()),
+            allocated,
             size: U64::new(self.size),
             initialized: U64::new(if self.lcn.is_some() { self.size } else { 0 }),
         };
         let start = record.len();
         record.extend_from_slice(header.as_bytes());
-        write_name(self.name, record);
-        record.resize(start + runs_offset(self.name.len()), 0);
+        if !form.is_plain() {
+            // What is allocated without holes; there are none.
+            record.extend_from_slice(allocated.as_bytes());
+        }
+        write_name(name, record);
+        record.resize(start + runs_offset(name.len(), form), 0);
         write_run(self.lcn, self.clusters, record);
         record.resize(start + length, 0);
     }
@@ -224,22 +288,48 @@ mod tests {
 
     #[test]
     fn written_attributes_have_the_sizes_that_packing_counts_on() {
-        for name in [&[][..], &[1], &[7; 255]] {
+        let forms = [(false, false), (true, false), (false, true), (true, true)];
+        let forms = forms.map(|(compressed, sparse)| StreamForm { compressed, sparse });
+        for (name, form) in [&[][..], &[1], &[7; 255]].into_iter().flat_map(|name| forms.map(|form| (name, form))) {
+            let head = Head { kind: AttributeType::Data, name, form, instance: 3 };
             for value in [0usize, 1, 7, 8, 300] {
                 let mut out = Vec::new();
-                write_resident(AttributeType::Data, name, &vec![0xd1; value], 3, &mut out);
+                write_resident(&head, &vec![0xd1; value], &mut out);
                 assert_eq!(out.len(), resident_size(name.len(), value as u64));
             }
             let mut out = Vec::new();
             let (lcn, clusters) = (Some(Lcn(u64::from(u32::MAX))), u64::from(u32::MAX));
-            let run = NonResident { kind: AttributeType::Data, name, size: 1, lcn, clusters };
-            run.write(ClusterSize(512), 0, &mut out);
-            assert_eq!(out.len(), non_resident_size(name.len()));
+            let run = NonResident { head, size: 1, lcn, clusters };
+            run.write(ClusterSize(512), &mut out);
+            assert_eq!(out.len(), non_resident_size(name.len(), form));
             assert_eq!(out.last(), Some(&0), "the run list is ended");
             let mut out = Vec::new();
             write_list_entry(AttributeType::Data, name, FileRef { record: 1, sequence: 1 }, 0, &mut out);
             assert_eq!(out.len(), list_size([name.len()].into_iter()));
         }
+    }
+
+    #[test]
+    fn marked_streams_take_whole_units() {
+        let compressed = StreamForm { compressed: true, sparse: false };
+        let sparse = StreamForm { compressed: false, sparse: true };
+        for (form, cluster, bytes, unit, clusters) in [
+            (StreamForm::PLAIN, 4096, 4097, 0, 2),
+            (compressed, 4096, 4097, 4, 16),
+            (compressed, 512, 8193, 4, 32),
+            (sparse, 4096, 65_537, 4, 32),
+            (sparse, 8192, 1, 3, 8),
+            (sparse, 65_536, 1, 0, 1),
+            (sparse, 65_536, 0, 0, 0),
+        ] {
+            let cluster = ClusterSize(cluster);
+            assert_eq!((form.unit(cluster), form.clusters_for(bytes, cluster)), (unit, clusters), "{form:?}");
+        }
+        let head = Head { kind: AttributeType::Data, name: &[], form: compressed, instance: 0 };
+        let mut out = Vec::new();
+        NonResident { head, size: 5, lcn: Some(Lcn(9)), clusters: 16 }.write(ClusterSize(512), &mut out);
+        assert_eq!((out[0x0c], out[0x22]), (1, 4), "flag and unit");
+        assert_eq!(out[0x28..0x30], out[0x40..0x48], "all that is allocated is there");
     }
 
     #[test]

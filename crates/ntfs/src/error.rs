@@ -112,6 +112,24 @@ pub enum LayoutError {
         /// The name of the stream.
         stream: Name,
     },
+    /// An extended attribute can't be stored.
+    #[error("{path} has an extended attribute {name:?} whose name or value NTFS can't hold")]
+    ExtendedAttribute {
+        /// One of the file's paths.
+        path: String,
+        /// The name of the attribute.
+        name: String,
+    },
+    /// A file has more extended attributes than Windows takes.
+    #[error("the extended attributes of {path} have {length} bytes; the most is {most}")]
+    ExtendedAttributesTooLong {
+        /// One of the file's paths.
+        path: String,
+        /// Bytes of all of them.
+        length: usize,
+        /// Bytes allowed.
+        most: usize,
+    },
     /// Two files have the same object id, which must be unique in a volume.
     #[error("{first} and {second} have the same object id")]
     ObjectIdTwice {

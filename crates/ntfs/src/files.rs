@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use nanovhd_tree::{Attributes, File, FileId, Name, Reparse, Times, Tree, upcase};
+use nanovhd_tree::{File, FileId, Name, Reparse, Times, Tree, upcase};
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32, U64};
 
@@ -18,6 +18,7 @@ use crate::system::{
 };
 use crate::units::FileRef;
 use crate::volume::Volume;
+use crate::{ea, flags};
 
 const I30: &[u16] = &wide(b"$I30");
 const SDS: &[u16] = &wide(b"$SDS");
@@ -26,17 +27,6 @@ const INFO: &[u16] = &wide(b"$Info");
 
 /// Tags with this bit are Microsoft's; the data of all others begin with a GUID. [MS-FSCC] 2.1.2.
 const MICROSOFT_TAG: u32 = 0x8000_0000;
-/// Attribute bits that describe how data are stored and so are not taken over, and those that say
-/// what the record says anyway.
-const NOT_STORED: Attributes = Attributes(
-    Attributes::DIRECTORY.0
-        | Attributes::NORMAL.0
-        | Attributes::SPARSE_FILE.0
-        | Attributes::REPARSE_POINT.0
-        | Attributes::COMPRESSED.0
-        | Attributes::ENCRYPTED.0,
-);
-
 /// Whose records these are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
@@ -155,9 +145,11 @@ pub(crate) fn reparse_header(reparse: &Reparse) -> Vec<u8> {
     header.as_bytes().to_vec()
 }
 
-fn stored_attributes(file: &File) -> u32 {
-    let kept = file.metadata.attributes.without(NOT_STORED);
-    if file.metadata.reparse.is_some() { kept.with(Attributes::REPARSE_POINT).0 } else { kept.0 }
+/// What the names of a file tell of its reparse point or, if there is none, of its extended attributes:
+/// the tag or the packed size.
+fn reparse_tag(file: &File) -> u32 {
+    let tag = file.metadata.reparse.as_ref().map(|reparse| reparse.tag);
+    tag.unwrap_or_else(|| ea::packed_size(&file.metadata.extended_attributes).into())
 }
 
 fn times(times: &Times) -> [u64; 4] {
@@ -237,9 +229,13 @@ impl<'t> Volume<'t> {
         }
         match entry.owner {
             Owner::User(id) => {
-                if let Some(object_id) = &self.tree.file(id).metadata.object_id {
+                let metadata = &self.tree.file(id).metadata;
+                if let Some(object_id) = &metadata.object_id {
                     // Like Windows: where the file was born is told by the index alone.
                     value(AttributeType::ObjectId, object_id.object.to_vec());
+                }
+                if !metadata.extended_attributes.is_empty() {
+                    value(AttributeType::EaInformation, ea::information(&metadata.extended_attributes));
                 }
             }
             Owner::System(SystemFile::Volume) => {
@@ -266,7 +262,7 @@ impl<'t> Volume<'t> {
             Owner::User(id) => {
                 let file = self.tree.file(id);
                 let security = self.secure.id(file.metadata.security);
-                standard_information(named.times, stored_attributes(file), security)
+                standard_information(named.times, flags::stored(file, self.geometry.cluster), security)
             }
             Owner::System(file) => {
                 let view = if file.has_view_index() { name_flags::VIEW_INDEX } else { 0 };
@@ -320,8 +316,8 @@ impl<'t> Volume<'t> {
                     times: times(&file.metadata.times),
                     allocated,
                     size,
-                    attributes: stored_attributes(file) | index,
-                    reparse_tag: file.metadata.reparse.as_ref().map_or(0, |r| r.tag),
+                    attributes: flags::stored(file, self.geometry.cluster) | index,
+                    reparse_tag: reparse_tag(file),
                 }
             }
             Owner::System(file) => {

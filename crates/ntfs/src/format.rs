@@ -82,7 +82,7 @@ pub(crate) fn encoded_size(size: usize, cluster: ClusterSize) -> u8 {
 }
 
 /// Header of an MFT record ("file record segment"), `FILE`.
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Debug)]
 #[repr(C)]
 pub(crate) struct RecordHeader {
     /// +0x00: `FILE`.
@@ -143,10 +143,24 @@ pub(crate) enum AttributeType {
     IndexAllocation = 0xa0,
     Bitmap = 0xb0,
     ReparsePoint = 0xc0,
+    EaInformation = 0xd0,
+    Ea = 0xe0,
 }
 
 /// What follows the last attribute of a record.
 pub(crate) const ATTRIBUTE_END: u32 = 0xffff_ffff;
+
+/// Bits of an attribute's flags. [MS-FSCC] names the file attributes that they go with.
+pub(crate) mod attribute_flags {
+    /// How the stream is compressed; 1 is LZNT1, the only way there is.
+    pub(crate) const COMPRESSED_MASK: u16 = 0x00ff;
+    /// The stream is compressed by LZNT1.
+    pub(crate) const COMPRESSED: u16 = 0x0001;
+    /// The stream is encrypted by EFS.
+    pub(crate) const ENCRYPTED: u16 = 0x4000;
+    /// The stream may have holes.
+    pub(crate) const SPARSE: u16 = 0x8000;
+}
 
 /// What every attribute begins with, and what a resident one adds.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -178,7 +192,7 @@ pub(crate) struct ResidentHeader {
 const _: () = assert!(size_of::<ResidentHeader>() == 0x18);
 
 /// What every attribute begins with, and what a non-resident one adds.
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Debug)]
 #[repr(C)]
 pub(crate) struct NonResidentHeader {
     /// +0x00: type code.
@@ -201,7 +215,7 @@ pub(crate) struct NonResidentHeader {
     pub(crate) highest_vcn: U64,
     /// +0x20: offset of the run list.
     pub(crate) runs_offset: U16,
-    /// +0x22: zero: not compressed.
+    /// +0x22: power of two of the clusters in a compression unit; zero if not compressed or sparse.
     pub(crate) compression_unit: U16,
     /// +0x24: zero.
     pub(crate) pad: U32,
@@ -241,6 +255,24 @@ pub(crate) struct StandardInformation {
 }
 const _: () = assert!(size_of::<StandardInformation>() == 0x48);
 
+/// Value of `$VOLUME_INFORMATION`.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(crate) struct VolumeInformation {
+    /// +0x00: zero.
+    pub(crate) reserved: U64,
+    /// +0x08: major version of the format.
+    pub(crate) major: u8,
+    /// +0x09: minor version.
+    pub(crate) minor: u8,
+    /// +0x0a: see [`VOLUME_DIRTY`].
+    pub(crate) flags: U16,
+}
+const _: () = assert!(size_of::<VolumeInformation>() == 12);
+
+/// Bit of [`VolumeInformation::flags`]: the volume is to be checked before it is used.
+pub(crate) const VOLUME_DIRTY: u16 = 0x0001;
+
 /// The fixed part of a `$FILE_NAME` value; the name's units follow.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -273,7 +305,7 @@ pub(crate) mod name_flags {
 }
 
 /// An entry of `$ATTRIBUTE_LIST`; the name's units follow.
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Debug)]
 #[repr(C)]
 pub(crate) struct ListEntry {
     /// +0x00: type code.
@@ -405,6 +437,34 @@ pub(crate) struct ReparseHeader {
     pub(crate) reserved: U16,
 }
 const _: () = assert!(size_of::<ReparseHeader>() == 8);
+
+/// Value of `$EA_INFORMATION`.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(crate) struct EaInformation {
+    /// +0x00: bytes of the extended attributes without padding and offsets.
+    pub(crate) packed: U16,
+    /// +0x02: how many of them a program must know.
+    pub(crate) needed: U16,
+    /// +0x04: bytes of `$EA`.
+    pub(crate) size: U32,
+}
+const _: () = assert!(size_of::<EaInformation>() == 8);
+
+/// Header of an extended attribute in `$EA`. Its name, a null and its value follow. [MS-FSCC] 2.4.15.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(crate) struct EaHeader {
+    /// +0x00: offset of the next attribute from this one, a multiple of 4.
+    pub(crate) next: U32,
+    /// +0x04: 0x80 if a program must know the attribute.
+    pub(crate) flags: u8,
+    /// +0x05: bytes of the name.
+    pub(crate) name_len: u8,
+    /// +0x06: bytes of the value.
+    pub(crate) value_len: U16,
+}
+const _: () = assert!(size_of::<EaHeader>() == 8);
 
 /// Protects `block` with the update sequence number 1: the last word of each 512 bytes moves to
 /// the array at `usa_offset` and the number takes its place.

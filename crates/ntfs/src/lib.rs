@@ -19,20 +19,26 @@
 //!
 //! What is kept of a tree: names of all 16-bit units with their 8.3 names, hard links, attributes,
 //! the four times, security descriptors (shared in `$Secure`), named streams, reparse points and
-//! object ids with their indexes. What is not kept is listed by [`Volume::losses`].
+//! object ids with their indexes, extended attributes. What is not kept is listed by [`Volume::losses`].
 //!
 //! The format has no public specification; see the crate's format module for where its facts
 //! are from. This crate knows nothing of disks and images: the output is anything that implements
 //! [`WriteAt`](nanovhd_tree::WriteAt), with the volume's first byte at offset 0.
 
 mod attribute;
+mod ea;
 mod error;
 mod files;
+mod flags;
 mod format;
 mod geometry;
 mod index;
+mod limits;
+mod losses;
 mod names;
+mod read;
 mod records;
+mod rule;
 mod secure;
 mod slots;
 mod system;
@@ -41,4 +47,7 @@ mod volume;
 mod write;
 
 pub use error::{LayoutError, WriteError};
-pub use volume::{Loss, LossKind, Placement, Target, Volume, VolumeOptions, VolumeSummary};
+pub use losses::{Loss, LossKind};
+pub use read::{Note, NoteKind, Ntfs, OpenError, ReadError, Snapshot, Streams, VolumeInfo};
+pub use rule::Rule;
+pub use volume::{Placement, Target, Volume, VolumeOptions, VolumeSummary};

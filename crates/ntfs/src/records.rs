@@ -7,9 +7,10 @@ use nanovhd_tree::Source;
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32, U64};
 
-use crate::attribute::{NonResident, Storage, pack, write_list_entry, write_resident};
+use crate::attribute::{Head, NonResident, Storage, StreamForm, pack, write_list_entry, write_resident};
 use crate::error::WriteError;
-use crate::files::{Attribute, Body};
+use crate::files::{Attribute, Body, IndexContent};
+use crate::flags;
 use crate::format::{ATTRIBUTE_END, AttributeType, RecordHeader, STRIDE, align8, long, protect, record_flags, word};
 use crate::slots::{Payload, Slot};
 use crate::units::FileRef;
@@ -43,11 +44,12 @@ impl Volume<'_> {
         let packing = self.packing(at);
         let names = attributes.iter().filter(|a| a.kind == AttributeType::FileName).count();
         let mut records = Vec::new();
+        let mut packed = attributes.iter().zip(packing.records.iter().zip(&packing.instances)).peekable();
         for number in 0..=entry.extensions {
             let mut record = vec![0; self.geometry.attributes_offset()];
             let mut instances = 0;
-            for (i, attribute) in attributes.iter().enumerate().filter(|(i, _)| packing.records[*i] == number) {
-                self.write_attribute(at, attribute, packing.instances[i], resident, &mut record)?;
+            while let Some((attribute, (_, &instance))) = packed.next_if(|(_, (record, _))| **record == number) {
+                self.write_attribute(at, attribute, instance, resident, &mut record)?;
                 instances += 1;
             }
             let is_base = number == 0;
@@ -120,30 +122,39 @@ impl Volume<'_> {
         record: &mut Vec<u8>,
     ) -> Result<(), WriteError> {
         let Attribute { kind, name, body } = attribute;
+        let head = |form| Head { kind: *kind, name, form, instance };
         match body {
-            Body::Value(value) => write_resident(*kind, name, value, instance, record),
+            Body::Value(value) => write_resident(&head(StreamForm::PLAIN), value, record),
             Body::IndexRoot(i) => {
                 let index = &self.indexes[*i];
                 let entries = self.index_entries(index.content);
                 let root = index.shape.root(&entries, index.content.kind(), self.geometry.cluster);
-                write_resident(*kind, name, &root, instance, record);
+                write_resident(&head(self.index_form(index.content)), &root, record);
             }
             Body::Slot(i) => {
                 let slot = &self.slots[*i];
                 let (lcn, clusters) = match slot.storage {
                     Storage::Resident => {
                         let value = self.resident_value(at, slot, resident)?;
-                        write_resident(*kind, name, &value, instance, record);
+                        write_resident(&head(slot.form), &value, record);
                         return Ok(());
                     }
                     Storage::Run { lcn, clusters } => (Some(lcn), clusters),
                     Storage::Hole { clusters } => (None, clusters),
                 };
-                let attribute = NonResident { kind: *kind, name, size: slot.size, lcn, clusters };
-                attribute.write(self.geometry.cluster, instance, record);
+                let attribute = NonResident { head: head(slot.form), size: slot.size, lcn, clusters };
+                attribute.write(self.geometry.cluster, record);
             }
         }
         Ok(())
+    }
+
+    /// How the root of an index is marked: a directory's says what its new files will be.
+    fn index_form(&self, content: IndexContent) -> StreamForm {
+        match content {
+            IndexContent::Directory(id) => flags::form(self.tree.file(id), self.geometry.cluster),
+            _ => StreamForm::PLAIN,
+        }
     }
 
     fn resident_value(&self, at: usize, slot: &Slot<'_>, resident: Resident<'_>) -> Result<Vec<u8>, WriteError> {

@@ -2,7 +2,7 @@
 
 use nanovhd_tree::{Content, Source};
 
-use crate::attribute::{Storage, non_resident_size, resident_size};
+use crate::attribute::{Storage, StreamForm, non_resident_size, resident_size};
 use crate::format::AttributeType;
 use crate::units::ClusterSize;
 
@@ -57,6 +57,7 @@ pub(crate) enum Region {
 pub(crate) struct Slot<'t> {
     pub(crate) kind: AttributeType,
     pub(crate) name: &'t [u16],
+    pub(crate) form: StreamForm,
     pub(crate) payload: Payload<'t>,
     /// Bytes of the value.
     pub(crate) size: u64,
@@ -67,7 +68,8 @@ pub(crate) struct Slot<'t> {
 
 impl<'t> Slot<'t> {
     pub(crate) fn new(kind: AttributeType, name: &'t [u16], payload: Payload<'t>, size: u64) -> Self {
-        Self { kind, name, payload, size, storage: Storage::Resident, placement: None }
+        let form = StreamForm::PLAIN;
+        Self { kind, name, form, payload, size, storage: Storage::Resident, placement: None }
     }
 
     /// A stream of the tree.
@@ -83,7 +85,7 @@ impl<'t> Slot<'t> {
 
     /// Bytes in a record with the value in clusters.
     pub(crate) fn non_resident_size(&self) -> usize {
-        non_resident_size(self.name.len())
+        non_resident_size(self.name.len(), self.form)
     }
 
     /// The fewest bytes in a record.
@@ -108,7 +110,7 @@ impl<'t> Slot<'t> {
 
     /// Moves the value to clusters, whose place is not yet known.
     pub(crate) fn move_to_clusters(&mut self, cluster: ClusterSize) {
-        let clusters = cluster.clusters_for(self.size);
+        let clusters = self.form.clusters_for(self.size, cluster);
         self.storage = match self.payload {
             Payload::BadClusters => Storage::Hole { clusters },
             _ => Storage::Run { lcn: crate::units::Lcn(0), clusters },

@@ -1,29 +1,28 @@
 //! From a tree to a volume: every MFT record and every cluster has its place before a byte is
 //! written.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
-use nanovhd_tree::{Attributes, Content, File, FileId, Filetime, MAX_NAME_UNITS, Name, Source, Tree};
+use nanovhd_tree::{Content, FileId, Filetime, Name, Source, Tree};
 
 use crate::attribute::{
-    MAX_LIST, Shape, Storage, list_is_resident, list_size, non_resident_size, pack, resident_size,
+    MAX_LIST, Shape, Storage, StreamForm, list_is_resident, list_size, non_resident_size, pack, resident_size,
 };
 use crate::error::LayoutError;
 use crate::files::{Attribute, Body, FileEntry, Index, Owner, reparse_header};
 use crate::format::AttributeType;
 use crate::geometry::Geometry;
 use crate::index::{IndexEntry, IndexShape, ROOT_HEADERS};
+use crate::losses::Loss;
 use crate::names::Links;
 use crate::secure::Secure;
 use crate::slots::{Payload, Slot};
 use crate::system::{FIRST_FREE_RECORD, ROOT_REF, SystemFile};
 use crate::units::{FileRef, Lcn};
+use crate::{ea, flags};
 
 /// The longest label in UTF-16 units.
 const MAX_LABEL: usize = 32;
-/// The longest reparse point that Windows reads, its header included. [MS-FSCC] 2.1.2.
-const MAX_REPARSE: u64 = 0x4000;
 /// The MFT grows by this many records at a time.
 const MFT_STEP: u64 = 64;
 /// Rounds of [`Volume::minimum_size`]: bitmap and journal grow by at most one part in a hundred of
@@ -82,33 +81,6 @@ pub enum Target {
     },
     /// Into an MFT record: they are handed to [`Volume::write_metadata`].
     Resident,
-}
-
-/// Something the tree has that the volume doesn't.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loss {
-    /// What it is.
-    pub kind: LossKind,
-    /// How many files have it.
-    pub files: u64,
-    /// The path of one of them.
-    pub example: String,
-}
-
-/// Kinds of [`Loss`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum LossKind {
-    /// The file was compressed by NTFS; its data are stored as they are.
-    Compressed,
-    /// The file was sparse; its data are stored with their zeros.
-    Sparse,
-    /// The directory's new files were to be encrypted; they won't be.
-    EncryptedDirectory,
-    /// The 8.3 name belongs to a hard link whose file has one already, or clashes with another name.
-    ShortName,
-    /// The image gives the file no security descriptor; it gets that of a new volume.
-    NoDescriptor,
 }
 
 /// How much there is of what in a volume.
@@ -349,7 +321,8 @@ impl<'t> Volume<'t> {
         let file = self.tree.file(id);
         self.check_file(id, file)?;
         if let Some(content) = file.content() {
-            self.slots.push(Slot::stream(AttributeType::Data, &[], Vec::new(), content));
+            let form = flags::form(file, self.geometry.cluster);
+            self.slots.push(Slot { form, ..Slot::stream(AttributeType::Data, &[], Vec::new(), content) });
         }
         let mut streams: Vec<_> = file.metadata.streams.iter().collect();
         streams.sort_by(|a, b| a.name.cmp_ignore_case(&b.name).then_with(|| a.name.cmp(&b.name)));
@@ -358,48 +331,14 @@ impl<'t> Volume<'t> {
             self.slots.push(Slot::stream(AttributeType::Data, name, Vec::new(), &stream.content));
         }
         if let Some(reparse) = &file.metadata.reparse {
-            let slot = Slot::stream(AttributeType::ReparsePoint, &[], reparse_header(reparse), &reparse.data);
-            if slot.size > MAX_REPARSE {
-                return Err(LayoutError::ReparseTooLong {
-                    path: self.path(id),
-                    length: slot.size,
-                    most: MAX_REPARSE,
-                });
-            }
-            self.slots.push(slot);
+            let header = reparse_header(reparse);
+            self.slots.push(Slot::stream(AttributeType::ReparsePoint, &[], header, &reparse.data));
         }
-        Ok(())
-    }
-
-    fn check_file(&self, id: FileId, file: &File) -> Result<(), LayoutError> {
-        if !file.is_directory() && file.metadata.attributes.contains(Attributes::ENCRYPTED) {
-            return Err(LayoutError::Encrypted { path: self.path(id) });
-        }
-        let most = self.geometry.max_stream();
-        let streams = file.metadata.streams.iter().map(|s| &s.content);
-        let contents =
-            file.content().into_iter().chain(streams).chain(file.metadata.reparse.as_ref().map(|r| &r.data));
-        if let Some(length) = contents.map(Content::len).find(|&length| length > most) {
-            return Err(LayoutError::StreamTooLong { path: self.path(id), length, most });
-        }
-        let mut names: Vec<&Name> = file.metadata.streams.iter().map(|s| &s.name).collect();
-        if let Some(&stream) = names.iter().find(|n| n.is_empty() || n.units().len() > MAX_NAME_UNITS) {
-            return Err(LayoutError::StreamName { path: self.path(id), stream: stream.clone() });
-        }
-        names.sort_by(|a, b| a.cmp_ignore_case(b));
-        if let Some(twins) = names.windows(2).find(|w| w[0].eq_ignore_case(w[1])) {
-            return Err(LayoutError::StreamExists { path: self.path(id), stream: twins[1].clone() });
-        }
-        Ok(())
-    }
-
-    fn check_object_ids(&self) -> Result<(), LayoutError> {
-        let mut seen: HashMap<[u8; 16], FileId> = HashMap::new();
-        for (id, file) in self.tree.files() {
-            let Some(object_id) = &file.metadata.object_id else { continue };
-            if let Some(first) = seen.insert(object_id.object, id) {
-                return Err(LayoutError::ObjectIdTwice { first: self.path(first), second: self.path(id) });
-            }
+        let extended = &file.metadata.extended_attributes;
+        if !extended.is_empty() {
+            let list = ea::list(extended);
+            let size = list.len() as u64;
+            self.slots.push(Slot::new(AttributeType::Ea, &[], Payload::Bytes(list), size));
         }
         Ok(())
     }
@@ -418,7 +357,7 @@ impl<'t> Volume<'t> {
             let name = content.name();
             let header = resident_size(name.len(), 0) + ROOT_HEADERS;
             let small = share.saturating_sub(header);
-            let large = small.saturating_sub(2 * non_resident_size(name.len()));
+            let large = small.saturating_sub(2 * non_resident_size(name.len(), StreamForm::PLAIN));
             let shape = IndexShape::new(&sizes, small, large);
             let blocks = u64::from(shape.blocks());
             if blocks > 0 {
@@ -560,34 +499,6 @@ impl<'t> Volume<'t> {
             slot.placement = Some(self.placements.len());
             self.placements.push(Placement { content, target });
         }
-    }
-
-    fn find_losses(&self) -> Vec<Loss> {
-        let mut found: std::collections::BTreeMap<LossKind, (u64, FileId)> = std::collections::BTreeMap::new();
-        let mut note = |kind, id| found.entry(kind).or_insert((0, id)).0 += 1;
-        for (id, file) in self.tree.files() {
-            let attributes = file.metadata.attributes;
-            for (bit, kind) in [
-                (Attributes::COMPRESSED, LossKind::Compressed),
-                (Attributes::SPARSE_FILE, LossKind::Sparse),
-                (Attributes::ENCRYPTED, LossKind::EncryptedDirectory),
-            ] {
-                if attributes.contains(bit) {
-                    note(kind, id);
-                }
-            }
-            if file.metadata.security.is_none() {
-                note(LossKind::NoDescriptor, id);
-            }
-        }
-        let path_of = |id| self.path(id);
-        let mut losses: Vec<Loss> =
-            found.iter().map(|(&kind, &(files, id))| Loss { kind, files, example: path_of(id) }).collect();
-        if let Some((parent, name)) = self.links.lost_short_names.first() {
-            let example = format!("{}\\{name}", self.path(*parent).trim_end_matches('\\'));
-            losses.push(Loss { kind: LossKind::ShortName, files: self.links.lost_short_names.len() as u64, example });
-        }
-        losses
     }
 
     /// One path of a file, for messages.

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Builder, content_bytes, options, varied, write_volume};
 use nanovhd_ntfs::{LayoutError, LossKind, Target, Volume, VolumeOptions, WriteError};
-use nanovhd_tree::{Attributes, Content, Metadata, Name, ObjectId, Tree};
+use nanovhd_tree::{Attributes, Content, ExtendedAttribute, Metadata, Name, ObjectId, Tree};
 use proptest::prelude::*;
 
 fn refusal(tree: &Tree, options: &VolumeOptions) -> LayoutError {
@@ -71,6 +71,18 @@ fn impossible_trees_are_refused_with_their_paths() {
         b.reparse(file, 0xa000_000c, vec![0; 0x4000]);
     });
     assert!(reparse.contains("16392 bytes; the most is 16384"), "{reparse}");
+    let extended = |name: &str, len: usize| ExtendedAttribute { flags: 0, name: name.into(), value: vec![1; len] };
+    let too_long = refused(&|b| {
+        let file = b.file(Tree::ROOT, "attributes", 0);
+        // Each takes 8 bytes, the name, a null and padding besides its value.
+        b.tree.metadata_mut(file).extended_attributes = vec![extended("A", 65_000), extended("B", 512)];
+    });
+    assert_eq!(too_long, "the extended attributes of \\attributes have 65536 bytes; the most is 65531");
+    let nameless = refused(&|b| {
+        let file = b.file(Tree::ROOT, "attributes", 0);
+        b.tree.metadata_mut(file).extended_attributes = vec![extended("", 1)];
+    });
+    assert!(nameless.starts_with("\\attributes has an extended attribute \"\""), "{nameless}");
     let links = refused(&|b| {
         let file = b.file(Tree::ROOT, "first", 1);
         for i in 0..9_000 {
@@ -100,11 +112,20 @@ fn what_ntfs_cannot_keep_is_reported() {
     };
     add("a", Attributes::COMPRESSED);
     add("b", Attributes::COMPRESSED.with(Attributes::SPARSE_FILE));
-    let volume = Volume::lay_out(&tree, &options(64 << 20)).unwrap();
-    let losses: Vec<_> = volume.losses().iter().map(|l| (l.kind, l.files, l.example.as_str())).collect();
-    let expected =
-        [(LossKind::Compressed, 2, "\\a"), (LossKind::Sparse, 1, "\\b"), (LossKind::NoDescriptor, 3, "\\")];
-    assert_eq!(losses, expected);
+    add("c", Attributes::INTEGRITY_STREAM.with(Attributes::OFFLINE));
+    add("d", Attributes::VIRTUAL.with(Attributes::DEVICE));
+    let losses = |cluster_size| {
+        let volume = Volume::lay_out(&tree, &VolumeOptions { cluster_size, ..options(64 << 20) }).unwrap();
+        volume.losses().iter().map(|l| (l.kind, l.files, l.example.clone())).collect::<Vec<_>>()
+    };
+    let kept_with_small_clusters = [
+        (LossKind::RefsAttribute, 1, "\\c".to_owned()),
+        (LossKind::SystemAttribute, 1, "\\d".to_owned()),
+        (LossKind::NoDescriptor, 5, "\\".to_owned()),
+    ];
+    assert_eq!(losses(4096), kept_with_small_clusters);
+    assert_eq!(losses(8192)[0], (LossKind::Compressed, 2, "\\a".to_owned()));
+    assert_eq!(losses(8192)[1..], kept_with_small_clusters);
 }
 
 #[test]
