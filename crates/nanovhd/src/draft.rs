@@ -214,9 +214,11 @@ impl Draft<'_, '_> {
 /// What is not kept of the image, in words.
 fn loss(loss: &Loss) -> String {
     let (treatment, what) = match loss.kind {
-        LossKind::Compressed => ("stored uncompressed", "that NTFS had compressed"),
-        LossKind::Sparse => ("stored with all their zeros", "with holes"),
+        LossKind::Compressed => ("stored uncompressed", "that NTFS had compressed; clusters are too large for it"),
+        LossKind::Sparse => ("stored without the mark", "that are sparse directories"),
         LossKind::EncryptedDirectory => ("stored without the mark", "marked to encrypt what is made in them"),
+        LossKind::RefsAttribute => ("stored without it", "with an attribute that only ReFS knows"),
+        LossKind::SystemAttribute => ("stored without them", "with attributes that are no file's own"),
         LossKind::ShortName => ("stored without it", "with an 8.3 name that another has"),
         LossKind::NoDescriptor => ("given the usual access rights", "without a security descriptor"),
         _ => ("not stored in full", "with something unknown"),
