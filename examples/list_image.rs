@@ -11,7 +11,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [media, image, path] = &std::env::args().skip(1).collect::<Vec<_>>()[..] else {
         return Err("usage: list_image MEDIA IMAGE PATH".into());
     };
-    let listing = Media::open(media)?.list(image.parse()?, path)?;
+    let media = Media::open(media)?;
+    let listing = media.volume(image.parse()?)?.list(path)?;
     let mut out = io::stdout().lock();
     for entry in listing.entries {
         let size = if entry.directory { "folder".to_owned() } else { entry.size.0.to_string() };

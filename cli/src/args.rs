@@ -8,9 +8,7 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, value_parser};
-use nanovhd::{BuildOptions, DiskFormat, Edition, Firmware, ImageSelector, Size};
-
-use crate::image_ref::ImageRef;
+use nanovhd::{BuildOptions, DiskFormat, Edition, Firmware, ImageSelector, Reference, Size};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -172,8 +170,8 @@ pub(crate) struct Inspect {
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
     /// The media, and which image of it
-    #[arg(value_name = "IMAGE[:N]", value_parser = value_parser!(ImageRef))]
-    pub(crate) image: ImageRef,
+    #[arg(value_name = "IMAGE[:N]", value_parser = value_parser!(Reference))]
+    pub(crate) image: Reference,
     /// The directory, with / or \ between names [default: the root]
     #[arg(value_name = "PATH", default_value = "\\", hide_default_value = true)]
     pub(crate) path: String,
@@ -186,8 +184,8 @@ pub(crate) struct Ls {
 #[derive(Debug, Args)]
 pub(crate) struct Cat {
     /// The media, and which image of it
-    #[arg(value_name = "IMAGE[:N]", value_parser = value_parser!(ImageRef))]
-    pub(crate) image: ImageRef,
+    #[arg(value_name = "IMAGE[:N]", value_parser = value_parser!(Reference))]
+    pub(crate) image: Reference,
     /// The file, with / or \ between names; FILE:STREAM means a named stream
     #[arg(value_name = "PATH")]
     pub(crate) path: String,

@@ -116,16 +116,16 @@ fn inspect(args: &Inspect) -> Result<(), Failure> {
 }
 
 fn ls(args: &Ls) -> Result<(), Failure> {
-    let media = Media::open(&args.image.media)?;
-    let image = media.choose(&args.image.selection)?.image.index;
-    let listing = media.list(image, &args.path)?;
+    let media = Media::open(&args.image.path)?;
+    let image = media.choose(&args.image.selection())?.image.index;
+    let listing = media.volume(image)?.list(&args.path)?;
     if args.json { json(&listing) } else { print(&listing.to_string()) }
 }
 
 fn cat(args: &Cat) -> Result<(), Failure> {
-    let media = Media::open(&args.image.media)?;
-    let image = media.choose(&args.image.selection)?.image.index;
-    media.cat(image, &args.path, &mut io::stdout())?;
+    let media = Media::open(&args.image.path)?;
+    let image = media.choose(&args.image.selection())?.image.index;
+    media.volume(image)?.cat(&args.path, &mut io::stdout())?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use nanovhd::{
     BrowseError, BuildError, FormatError, LayoutError, MediaError, OutputError, PlanError, SelectionError,
+    VolumeError,
 };
 
 /// Something could not be done.
@@ -139,10 +140,16 @@ impl From<BuildError> for Failure {
     }
 }
 
+impl From<VolumeError> for Failure {
+    fn from(e: VolumeError) -> Self {
+        Self::input(e)
+    }
+}
+
 impl From<BrowseError> for Failure {
     fn from(e: BrowseError) -> Self {
         let code = match &e {
-            BrowseError::Metadata { .. } | BrowseError::Content { .. } => INPUT,
+            BrowseError::Content { .. } => INPUT,
             _ => FAILED,
         };
         Self { hint: e.hint(), code, error: e.into() }

@@ -5,7 +5,6 @@
 mod args;
 mod commands;
 mod failure;
-mod image_ref;
 mod progress;
 
 use std::process::ExitCode;

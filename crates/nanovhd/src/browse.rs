@@ -1,4 +1,4 @@
-//! Looking into an image: its directories and files.
+//! Looking into a volume: its directories and files.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -7,21 +7,24 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use nanovhd_tree::{Attributes, Content, Entry, File, FileId, Name, Source, Tree};
-use nanovhd_wim::{BlobSink, MetadataError, StreamError};
+use nanovhd_wim::BlobSink;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 use crate::text::visible;
-use crate::{Media, Outline, Size, Utc};
+use crate::volume::{ContentError, Origin, Receiver, StreamFailure};
+use crate::{Outline, Size, Utc, Volume};
 
 /// The entries of a directory, or one file.
 #[derive(Debug, Clone, Serialize)]
 pub struct Listing {
     /// Raised when a member of this structure changes its meaning or goes away.
     pub schema: u32,
-    /// The number of the image.
-    pub image: u32,
-    /// The path that was listed, as the image spells it.
+    /// The number of the image, if a WIM was looked into.
+    pub image: Option<u32>,
+    /// The number of the partition, if a disk with partitions was.
+    pub partition: Option<u32>,
+    /// The path that was listed, as the volume spells it.
     pub path: String,
     /// The entries in the order in which Windows shows them.
     pub entries: Vec<Listed>,
@@ -70,21 +73,11 @@ fn word<S: Serializer>(attributes: &Attributes, serializer: S) -> Result<S::Ok, 
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BrowseError {
-    /// The image's metadata can't be read.
-    #[error("can't read the metadata of image {image} in `{}`", wim.display())]
-    Metadata {
-        /// The WIM.
-        wim: PathBuf,
-        /// The image's number.
-        image: u32,
-        /// What is wrong.
-        source: Box<MetadataError>,
-    },
     /// There is no such file.
-    #[error("image {image} has no `{path}`: there is no {missing:?} in `{folder}`")]
+    #[error("{origin} has no `{path}`: there is no {missing:?} in `{folder}`")]
     NotFound {
-        /// The image's number.
-        image: u32,
+        /// The volume.
+        origin: Box<Origin>,
         /// The path.
         path: String,
         /// The last directory of it that there is.
@@ -93,10 +86,10 @@ pub enum BrowseError {
         missing: String,
     },
     /// The path leads through a file.
-    #[error("image {image} has no `{path}`: `{file}` is a file")]
+    #[error("{origin} has no `{path}`: `{file}` is a file")]
     NotADirectory {
-        /// The image's number.
-        image: u32,
+        /// The volume.
+        origin: Box<Origin>,
         /// The path.
         path: String,
         /// The part of it that is a file.
@@ -117,19 +110,19 @@ pub enum BrowseError {
         stream: String,
     },
     /// The content is damaged or can't be read.
-    #[error("can't unpack `{path}` from `{}`", wim.display())]
+    #[error("can't unpack `{path}` from `{}`", container.display())]
     Content {
-        /// The path in the image.
+        /// The path in the volume.
         path: String,
-        /// The WIM.
-        wim: PathBuf,
-        /// What is wrong, and where in the WIM.
-        source: Box<StreamError>,
+        /// The file that holds the volume.
+        container: PathBuf,
+        /// What is wrong, and where.
+        source: ContentError,
     },
     /// The output fails.
     #[error("can't write the content of `{path}`")]
     Write {
-        /// The path in the image.
+        /// The path in the volume.
         path: String,
         /// What the output reports.
         source: io::Error,
@@ -148,67 +141,65 @@ impl BrowseError {
 }
 
 /// Where a path led.
-struct Found<'t> {
-    path: String,
-    id: FileId,
+pub(crate) struct Found<'t> {
+    /// The path as the volume spells it.
+    pub(crate) path: String,
+    /// The directories between the root and it.
+    pub(crate) via: Vec<(&'t Name, FileId)>,
+    pub(crate) id: FileId,
     /// The name and entry by which it was reached; the root has none.
-    by: Option<(&'t Name, &'t Entry)>,
+    pub(crate) by: Option<(&'t Name, &'t Entry)>,
 }
 
-impl Media {
-    /// Lists a directory of an image, or shows one file. Paths are separated by `\` or `/`, and case
-    /// is ignored where no name fits to the letter.
+impl Volume<'_> {
+    /// Lists a directory, or shows one file. Paths are separated by `\` or `/`, and case is ignored
+    /// where no name fits to the letter.
     ///
     /// # Errors
-    /// [`BrowseError`]: no such path, or damaged metadata.
-    pub fn list(&self, image: u32, path: &str) -> Result<Listing, BrowseError> {
-        let tree = self.browse(image)?;
-        let found = find(&tree, image, path)?;
+    /// [`BrowseError`]: no such path.
+    pub fn list(&self, path: &str) -> Result<Listing, BrowseError> {
+        let tree = self.tree();
+        let found = find(tree, self.origin(), path)?;
         let entries = match (tree.file(found.id).directory(), found.by) {
             (Some(directory), _) => {
                 let mut names: Vec<_> = directory.iter().collect();
                 names.sort_by(|(a, _), (b, _)| a.cmp_ignore_case(b).then_with(|| a.cmp(b)));
-                names.into_iter().map(|(name, entry)| Listed::new(&tree, name, entry)).collect()
+                names.into_iter().map(|(name, entry)| Listed::new(tree, name, entry)).collect()
             }
-            (None, by) => by.into_iter().map(|(name, entry)| Listed::new(&tree, name, entry)).collect(),
+            (None, by) => by.into_iter().map(|(name, entry)| Listed::new(tree, name, entry)).collect(),
         };
-        Ok(Listing { schema: Outline::SCHEMA, image, path: found.path, entries })
+        let &Origin { image, partition, .. } = self.origin();
+        Ok(Listing { schema: Outline::SCHEMA, image, partition, path: found.path, entries })
     }
 
-    /// Writes the content of a file to `out`; `path:stream` means a named stream. The SHA-1 is known
-    /// to be right only when this returns without an error.
+    /// Writes the content of a file to `out`; `path:stream` means a named stream. What a WIM holds is
+    /// known to be right only when this returns without an error.
     ///
     /// # Errors
     /// [`BrowseError`]: no such file, damaged content, or an output that fails.
-    pub fn cat(&self, image: u32, path: &str, out: &mut (dyn Write + Send)) -> Result<Size, BrowseError> {
-        let tree = self.browse(image)?;
+    pub fn cat(&self, path: &str, out: &mut (dyn Write + Send)) -> Result<Size, BrowseError> {
         let (path, stream) = path.split_once(':').map_or((path, None), |(path, stream)| (path, Some(stream)));
-        let found = find(&tree, image, path)?;
-        let content = content(tree.file(found.id), &found.path, stream)?;
+        let found = find(self.tree(), self.origin(), path)?;
+        let content = content(self.tree().file(found.id), &found.path, stream)?;
         let write = |source| BrowseError::Write { path: found.path.clone(), source };
         match content.source() {
             Source::Bytes(bytes) => out.write_all(bytes).map_err(write)?,
+            Source::Blob(_) if content.is_empty() => {}
             Source::Blob(id) => {
-                let blobs = if content.is_empty() { vec![] } else { vec![id.index] };
-                let result = self.wim().stream(&blobs, NonZeroUsize::MIN, &Pipe(Mutex::new(&mut *out)));
+                let result = self.stream(&[id.index], NonZeroUsize::MIN, &Pipe(Mutex::new(&mut *out)));
                 result.map_err(|e| match e {
-                    StreamError::Sink { source, .. } => write(source),
-                    e => BrowseError::Content {
+                    StreamFailure::Receiver(source) => write(source),
+                    StreamFailure::Content { error, .. } => BrowseError::Content {
                         path: found.path.clone(),
-                        wim: self.wim_path().to_owned(),
-                        source: Box::new(e),
+                        container: self.path().to_owned(),
+                        source: error,
                     },
                 })?;
             }
-            Source::HostFile(_) => unreachable!("a WIM holds no files of this machine"),
+            Source::HostFile(_) => unreachable!("a volume holds no files of this machine"),
         }
         out.flush().map_err(write)?;
         Ok(Size(content.len()))
-    }
-
-    fn browse(&self, image: u32) -> Result<Tree, BrowseError> {
-        let wim = || self.wim_path().to_owned();
-        self.tree(image).map_err(|e| BrowseError::Metadata { wim: wim(), image, source: Box::new(e) })
     }
 }
 
@@ -224,17 +215,23 @@ fn content<'t>(file: &'t File, path: &str, stream: Option<&str>) -> Result<&'t C
     }
 }
 
-fn find<'t>(tree: &'t Tree, image: u32, path: &str) -> Result<Found<'t>, BrowseError> {
-    let mut at = Found { path: String::new(), id: Tree::ROOT, by: None };
+/// The file at a path.
+pub(crate) fn find<'t>(tree: &'t Tree, origin: &Origin, path: &str) -> Result<Found<'t>, BrowseError> {
+    let mut at = Found { path: String::new(), via: Vec::new(), id: Tree::ROOT, by: None };
     for part in path.split(['\\', '/']).filter(|part| !part.is_empty()) {
         if !tree.file(at.id).is_directory() {
-            return Err(BrowseError::NotADirectory { image, path: path.to_owned(), file: at.path });
+            let origin = Box::new(origin.clone());
+            return Err(BrowseError::NotADirectory { origin, path: path.to_owned(), file: at.path });
         }
         let Some((name, entry)) = tree.child(at.id, &Name::from(part)) else {
             let folder = if at.path.is_empty() { "\\".to_owned() } else { at.path };
-            return Err(BrowseError::NotFound { image, path: path.to_owned(), folder, missing: part.to_owned() });
+            let (origin, path, missing) = (Box::new(origin.clone()), path.to_owned(), part.to_owned());
+            return Err(BrowseError::NotFound { origin, path, folder, missing });
         };
-        at = Found { path: format!("{}\\{name}", at.path), id: entry.file, by: Some((name, entry)) };
+        if let Some((name, _)) = at.by {
+            at.via.push((name, at.id));
+        }
+        at = Found { path: format!("{}\\{name}", at.path), via: at.via, id: entry.file, by: Some((name, entry)) };
     }
     if at.path.is_empty() {
         at.path.push('\\');
@@ -242,7 +239,9 @@ fn find<'t>(tree: &'t Tree, image: u32, path: &str) -> Result<Found<'t>, BrowseE
     Ok(at)
 }
 
-/// Hands a blob's bytes on as they come.
+impl Receiver for Pipe<'_> {}
+
+/// Hands a content's bytes on as they come.
 struct Pipe<'w>(Mutex<&'w mut (dyn Write + Send)>);
 
 impl BlobSink for Pipe<'_> {
@@ -306,6 +305,10 @@ mod tests {
 
     use super::*;
 
+    fn origin() -> Origin {
+        Origin { path: "a.wim".into(), image: Some(1), partition: None }
+    }
+
     fn tree() -> Tree {
         let mut tree = Tree::new();
         let meta = |attributes| Metadata {
@@ -326,7 +329,7 @@ mod tests {
         let tree = tree();
         let entries = tree.file(Tree::ROOT).directory().unwrap();
         let entries = entries.iter().map(|(name, entry)| Listed::new(&tree, name, entry)).collect();
-        let listing = Listing { schema: 1, image: 1, path: "\\".to_owned(), entries };
+        let listing = Listing { schema: 1, image: Some(1), partition: None, path: "\\".to_owned(), entries };
         assert_eq!(
             listing.to_string(),
             "d---s-  1        2016-07-16 13:18:57  Windows\n-ar---  2  1234  2016-07-16 13:18:57  b.txt\n"
@@ -336,18 +339,18 @@ mod tests {
     #[test]
     fn a_path_that_leads_nowhere_says_where_it_ended() {
         let tree = tree();
-        let fail = |path| find(&tree, 1, path).err().unwrap().to_string();
+        let fail = |path| find(&tree, &origin(), path).err().unwrap().to_string();
         assert_eq!(fail("\\windows\\x\\y"), "image 1 has no `\\windows\\x\\y`: there is no \"x\" in `\\Windows`");
         assert_eq!(fail("x"), "image 1 has no `x`: there is no \"x\" in `\\`");
         assert_eq!(fail("B.txt/x"), "image 1 has no `B.txt/x`: `\\b.txt` is a file");
-        assert_eq!(find(&tree, 1, "//").unwrap().path, "\\");
-        assert_eq!(find(&tree, 1, "WINDOWS/").unwrap().path, "\\Windows");
+        assert_eq!(find(&tree, &origin(), "//").unwrap().path, "\\");
+        assert_eq!(find(&tree, &origin(), "WINDOWS/").unwrap().path, "\\Windows");
     }
 
     #[test]
     fn streams_are_found_by_name() {
         let tree = tree();
-        let file = tree.file(find(&tree, 1, "b.txt").unwrap().id);
+        let file = tree.file(find(&tree, &origin(), "b.txt").unwrap().id);
         assert_eq!(content(file, "b.txt", Some("zone")).unwrap().len(), 3);
         assert_eq!(content(file, "b.txt", None).unwrap().len(), 1234);
         assert!(matches!(content(file, "b.txt", Some("x")), Err(BrowseError::NoStream { .. })));

@@ -25,8 +25,8 @@
 //! The same inputs give the same bytes, whatever the number of threads: identifiers are derived
 //! from the image and the recipe, times are those of the image.
 //!
-//! A [`Media`] can also be looked into: [`Inspection`] sums up what it holds, [`Media::list`] shows a
-//! directory of an image and [`Media::cat`] copies a file out of it. The crates for trees and WIMs
+//! A [`Media`] can also be looked into: [`Inspection`] sums up what it holds, [`Media::volume`] opens an
+//! image, of which [`Volume::list`] shows a directory and [`Volume::cat`] copies a file out. The crates for trees and WIMs
 //! are at hand as [`tree`] and [`wim`].
 
 // Tests inside and outside share helpers that call the crate by its name.
@@ -38,6 +38,7 @@ mod build;
 mod contents;
 mod counts;
 mod draft;
+mod extract;
 mod format;
 mod geometry;
 mod identity;
@@ -49,14 +50,17 @@ mod owners;
 mod plan;
 mod progress;
 mod recipe;
+mod reference;
 mod select;
 mod size;
 mod text;
 mod time;
+mod volume;
 
 pub use browse::{BrowseError, Listed, ListedStream, Listing};
 pub use build::{BuildError, BuildOptions, Report};
 pub use counts::Counts;
+pub use extract::{ExtractError, ExtractOptions, Extraction, LeftOut, LeftOutKind};
 pub use format::{DiskFormat, Firmware, FormatError};
 pub use inspect::{BlobCounts, Findings, ImageInspection, Inspection, Stated};
 pub use media::{Media, MediaError};
@@ -72,6 +76,8 @@ pub use owners::Owners;
 pub use plan::{Plan, PlanError};
 pub use progress::{Progress, Stage};
 pub use recipe::Recipe;
+pub use reference::Reference;
 pub use select::{Chosen, ChosenBy, Edition, ImageList, Selection, SelectionError};
 pub use size::{Size, SizeError};
 pub use time::Utc;
+pub use volume::{ContentError, Origin, Volume, VolumeError};

@@ -5,6 +5,7 @@
 //! the process being killed. Publishing is sync, rename, sync of the folder, so that after a power
 //! failure there is the old file or the new one and never a piece of one.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -156,18 +157,7 @@ impl Target {
 
     /// Makes the file that takes the bytes until they are complete.
     pub(crate) fn create(self) -> Result<Partial, OutputError> {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        // Enough to tell whose it is; a long name with more around it would be too long.
-        let prefix = format!(".{}.", name.chars().take(40).collect::<String>());
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&prefix).suffix(".partial");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // What any new file gets: the umask takes its part away.
-            builder.permissions(fs::Permissions::from_mode(0o666));
-        }
-        match builder.tempfile_in(&self.folder) {
+        match unfinished(&self.folder, self.path.file_name().unwrap_or_default()) {
             Ok(file) => Ok(Partial { file, target: self }),
             Err(source) => Err(OutputError::Io { action: "create a file in", path: self.folder, source }),
         }
@@ -204,8 +194,23 @@ impl Partial {
     }
 }
 
+/// A file of another name in the folder, removed when dropped.
+pub(crate) fn unfinished(folder: &Path, name: &OsStr) -> io::Result<NamedTempFile> {
+    // Enough to tell whose it is; a long name with more around it would be too long.
+    let prefix = format!(".{}.", name.to_string_lossy().chars().take(40).collect::<String>());
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(".partial");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // What any new file gets: the umask takes its part away.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
 /// Renames without replacing. File systems that can't do that in one step get a check and a rename.
-fn persist_new(file: NamedTempFile, path: &Path) -> Result<File, tempfile::PersistError> {
+pub(crate) fn persist_new(file: NamedTempFile, path: &Path) -> Result<File, tempfile::PersistError> {
     file.persist_noclobber(path).or_else(|e| match fs::symlink_metadata(path) {
         Err(missing) if missing.kind() == ErrorKind::NotFound => e.file.persist(path),
         _ => Err(e),

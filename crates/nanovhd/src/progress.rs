@@ -1,8 +1,8 @@
-//! How a caller watches a build, and stops it.
+//! How a caller watches what takes long, and stops it.
 
 use crate::Size;
 
-/// What a build is busy with.
+/// What is being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
@@ -12,9 +12,15 @@ pub enum Stage {
     Structures,
     /// The operating system brings the output to the disk.
     Sync,
+    /// Files are extracted.
+    Extracting,
+    /// The structures of a disk image are checked.
+    Checking,
+    /// The contents of a volume are read and compared.
+    Comparing,
 }
 
-/// Watches a build. Every method has a default that does nothing, so `&()` is a watcher too. The
+/// Watches a build, an extraction or a verification. Every method has a default that does nothing, so `&()` is a watcher too. The
 /// methods are called from several threads and should return soon.
 pub trait Progress: Sync {
     /// A stage begins that will handle `total` bytes; zero when its length is not known.
@@ -27,8 +33,8 @@ pub trait Progress: Sync {
         let _ = bytes;
     }
 
-    /// Whether the build shall stop. It is asked before every write; once it has said yes, the build
-    /// removes what it has written and ends with an error.
+    /// Whether to stop. It is asked before every write and every longer read; once it has said yes, what
+    /// is unfinished is removed and an error is the end.
     fn cancelled(&self) -> bool {
         false
     }
