@@ -326,7 +326,7 @@ pub(crate) struct ListEntry {
 const _: () = assert!(size_of::<ListEntry>() == 0x1a);
 
 /// Header of an `$INDEX_ROOT` value.
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Debug)]
 #[repr(C)]
 pub(crate) struct IndexRootHeader {
     /// +0x00: type of the indexed attribute, zero for a view index.
@@ -343,7 +343,7 @@ pub(crate) struct IndexRootHeader {
 const _: () = assert!(size_of::<IndexRootHeader>() == 0x10);
 
 /// Header of a node's entries, in a root or in a block. Offsets count from its own start.
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Debug)]
 #[repr(C)]
 pub(crate) struct NodeHeader {
     /// +0x00: offset of the first entry.
@@ -375,7 +375,7 @@ pub(crate) struct BlockHeader {
 const _: () = assert!(size_of::<BlockHeader>() == 0x18);
 
 /// Header of an index entry; the key follows, then data or a child's virtual cluster.
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy)]
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct EntryHeader {
     /// +0x00: file reference; in a view index the data's offset and length, two words.

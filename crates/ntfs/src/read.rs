@@ -15,6 +15,7 @@
 pub(crate) mod block;
 pub(crate) mod boot;
 mod files;
+pub(crate) mod index;
 mod lznt1;
 pub(crate) mod mft;
 pub(crate) mod record;

@@ -63,15 +63,7 @@ pub(crate) struct NameFact {
 /// Reads the file whose base record is `base`.
 pub(crate) fn read(volume: &impl ReadAt, mft: &Mft, base: &Record<'_>) -> Result<FileFacts, ReadError> {
     let extensions = mft.extensions(volume, base)?;
-    let mut pieces = Vec::with_capacity(8);
-    for record in std::iter::once(*base).chain(extensions.iter().map(|(number, bytes)| Record::again(bytes, *number)))
-    {
-        for attribute in record.attributes() {
-            pieces
-                .push((record.number(), attribute.map_err(|f| ReadError::Corrupt(mft.finding(record.number(), f)))?));
-        }
-    }
-    pieces.sort_by_key(|(_, a)| (a.kind, a.name));
+    let mut pieces = attributes(mft, base, &extensions)?;
     let mut reader = FileReader { volume, mft, facts: FileFacts::new(base), informed: false };
     for same in pieces.chunk_by_mut(|(_, a), (_, b)| (a.kind, a.name) == (b.kind, b.name)) {
         reader.take(same)?;
@@ -81,6 +73,25 @@ pub(crate) fn read(volume: &impl ReadAt, mft: &Mft, base: &Record<'_>) -> Result
         return Err(ReadError::Corrupt(mft.finding(base.number(), fault)));
     }
     Ok(reader.facts)
+}
+
+/// All attributes of a file by type and name, from its base record and the extensions that
+/// [`Mft::extensions`] found.
+pub(crate) fn attributes<'a>(
+    mft: &Mft,
+    base: &Record<'a>,
+    extensions: &'a [(u64, Vec<u8>)],
+) -> Result<Vec<Piece<'a>>, ReadError> {
+    let mut pieces = Vec::with_capacity(8);
+    for record in std::iter::once(*base).chain(extensions.iter().map(|(number, bytes)| Record::again(bytes, *number)))
+    {
+        for attribute in record.attributes() {
+            pieces
+                .push((record.number(), attribute.map_err(|f| ReadError::Corrupt(mft.finding(record.number(), f)))?));
+        }
+    }
+    pieces.sort_by_key(|(_, a)| (a.kind, a.name));
+    Ok(pieces)
 }
 
 impl FileFacts {

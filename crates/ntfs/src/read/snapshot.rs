@@ -15,7 +15,7 @@ use crate::read::mft::Mft;
 use crate::read::record::{Record, Reference};
 use crate::read::runs::Extent;
 use crate::read::stream::{Stream, read_extents};
-use crate::read::{ReadError, lznt1, security};
+use crate::read::{ReadError, index, lznt1, security};
 use crate::rule::{Fault, Rule};
 
 /// The MFT record of the root directory.
@@ -220,9 +220,33 @@ pub(crate) fn read(volume: &impl ReadAt, mft: &Mft, source: SourceId) -> Result<
         Ok(())
     })?;
     values.numbers = streams.sort();
+    add_births(volume, mft, &mut files)?;
     let builder = Builder::new(volume, mft, files, values)?;
     let (tree, records, notes) = builder.build()?;
     Ok(Snapshot { tree, streams, notes, records })
+}
+
+/// Completes the object ids: where each was born is told by the index `$O` of `$Extend\\$ObjId`.
+fn add_births(volume: &impl ReadAt, mft: &Mft, files: &mut [FileFacts]) -> Result<(), ReadError> {
+    let own = |name: &NameFact| name.parent.record == EXTEND && name.name == Name::from("$ObjId");
+    let Some(number) = files.iter().find(|f| f.names.iter().any(own)).map(|f| f.reference.record) else {
+        return Ok(());
+    };
+    let mut bytes = mft.read_record(volume, number)?;
+    let base = Record::parse(&mut bytes, number).map_err(|fault| ReadError::Corrupt(mft.finding(number, fault)))?;
+    let extensions = mft.extensions(volume, &base)?;
+    let attributes = files::attributes(mft, &base, &extensions)?;
+    index::each_entry(volume, mft, &attributes, &[u16::from(b'$'), u16::from(b'O')], |entry| {
+        let Some((reference, births)) = entry.data().and_then(|data| data.split_first_chunk::<8>()) else { return };
+        let reference = Reference::from_disk(u64::from_le_bytes(*reference));
+        let file = files.binary_search_by_key(&reference.record, |f| f.reference.record);
+        let id = file.ok().and_then(|i| files[i].metadata.object_id.as_mut()).filter(|id| entry.key == id.object);
+        if let (Some(id), [volume, object, domain]) = (id, births.as_chunks::<16>().0) {
+            // This is how a file that was never moved says it.
+            let unmoved = (*volume, *domain) == Default::default() && [[0; 16], id.object].contains(object);
+            id.birth = (!unmoved).then_some([*volume, *object, *domain]);
+        }
+    })
 }
 
 /// Values of streams on their way from records to contents.
