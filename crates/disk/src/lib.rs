@@ -64,7 +64,13 @@
 mod blocks;
 mod container;
 mod esp;
+mod findings;
+mod map;
+mod overlay;
 mod partition;
+mod read;
+mod rule;
+mod slice;
 mod sparse;
 mod vhd;
 mod vhdx;
@@ -73,6 +79,10 @@ mod writer;
 pub use container::{Container, ContainerError, ContainerOptions, Format};
 pub use esp::{EspError, EspFile, EspOptions, PathFault, format_esp};
 pub use partition::{
-    DiskLayout, MBR_BOOT_CODE, MbrPartition, Partition, PartitionError, PartitionKind, Scheme, gpt_table, mbr_table,
+    DiskLayout, FoundKind, FoundPartition, MBR_BOOT_CODE, MbrPartition, Partition, PartitionError, PartitionKind,
+    PartitionReadError, PartitionRule, PartitionTable, Scheme, check_partitions, gpt_table, mbr_table,
 };
+pub use read::{Disk, OpenError, check_container};
+pub use rule::ContainerRule;
+pub use slice::Slice;
 pub use writer::{DiskWriter, OutsidePlan};

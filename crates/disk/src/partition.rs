@@ -1,8 +1,13 @@
 //! Partitions: what they are, the tables that hold them and the two standard layouts.
 
+mod format;
 mod gpt;
+mod gpt_read;
 mod layout;
 mod mbr;
+mod mbr_read;
+mod read;
+mod rule;
 
 use thiserror::Error;
 use uuid::Uuid;
@@ -10,6 +15,8 @@ use uuid::Uuid;
 pub use self::gpt::gpt_table;
 pub use self::layout::{DiskLayout, Scheme};
 pub use self::mbr::{MBR_BOOT_CODE, MbrPartition, mbr_table};
+pub use self::read::{FoundKind, FoundPartition, PartitionReadError, PartitionTable, check_partitions};
+pub use self::rule::PartitionRule;
 
 /// What a partition is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -194,4 +201,19 @@ fn check_places(parts: &[(u64, u64)], usable: &std::ops::Range<u64>, sector_size
         }
     }
     Ok(())
+}
+
+/// Finds partitions that share bytes with one that starts before them, and tells of each with that one.
+fn overlaps(partitions: &[FoundPartition], mut found: impl FnMut(&FoundPartition, &FoundPartition)) {
+    let mut order: Vec<&FoundPartition> = partitions.iter().collect();
+    order.sort_by_key(|part| (part.first, part.number));
+    let Some(mut reaching) = order.first().copied() else { return };
+    for part in &order[1..] {
+        if part.first < reaching.first + reaching.size {
+            found(reaching, part);
+        }
+        if part.first + part.size > reaching.first + reaching.size {
+            reaching = part;
+        }
+    }
 }

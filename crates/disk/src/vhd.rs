@@ -17,6 +17,7 @@
 //! All sectors of an allocated block are marked as present: what nobody wrote is zero.
 
 mod format;
+mod read;
 
 use std::io;
 use std::ops::Range;
@@ -24,7 +25,10 @@ use std::ops::Range;
 use nanovhd_tree::{Filetime, WriteAt};
 use zerocopy::{FromZeros, IntoBytes};
 
-use self::format::{DynamicHeader, Footer, NOWHERE, UNUSED_ENTRY, VERSION, checksum};
+use self::format::{
+    DYNAMIC, DynamicHeader, FIXED, FOOTER_COOKIE, Footer, HEADER_COOKIE, NOWHERE, UNUSED_ENTRY, VERSION, checksum,
+};
+pub(crate) use self::read::{Vhd, check, is_vhd, parse};
 use crate::blocks::Blocks;
 use crate::container::{Container, ContainerError, ContainerOptions, Format, refuse_blocks};
 use crate::writer::TableWriter;
@@ -92,7 +96,7 @@ fn footer(options: &ContainerOptions) -> Footer {
     let dynamic = options.format == Format::VhdDynamic;
     let (cylinders, heads, sectors) = geometry(options.size / SECTOR);
     let mut footer = Footer {
-        cookie: *b"conectix",
+        cookie: FOOTER_COOKIE,
         features: 2.into(),
         version: VERSION.into(),
         data_offset: if dynamic { SECTOR } else { NOWHERE }.into(),
@@ -105,7 +109,7 @@ fn footer(options: &ContainerOptions) -> Footer {
         cylinders: cylinders.into(),
         heads,
         sectors,
-        disk_type: if dynamic { 3 } else { 2 }.into(),
+        disk_type: if dynamic { DYNAMIC } else { FIXED }.into(),
         checksum: 0.into(),
         unique_id: options.id.to_bytes_le(),
         saved_state: 0,
@@ -118,7 +122,7 @@ fn footer(options: &ContainerOptions) -> Footer {
 fn dynamic_header(blocks: &Blocks) -> DynamicHeader {
     let narrow = |value| u32::try_from(value).expect("plan() allows 2 MiB blocks and 2040 GiB of them");
     let mut header = DynamicHeader {
-        cookie: *b"cxsparse",
+        cookie: HEADER_COOKIE,
         data_offset: NOWHERE.into(),
         table_offset: TABLE.into(),
         version: VERSION.into(),

@@ -22,7 +22,12 @@
 //! for a sector bitmap, which only differencing disks use. It is there all the same and empty; a
 //! reader that miscounts it goes wrong beyond the first chunk (4 GiB with 512-byte sectors).
 
+mod bat;
 mod format;
+mod log;
+mod metadata;
+mod read;
+mod region;
 
 use std::io;
 use std::ops::Range;
@@ -32,6 +37,7 @@ use uuid::Uuid;
 use zerocopy::{FromZeros, IntoBytes};
 
 use self::format::*;
+pub(crate) use self::read::{Vhdx, check, is_vhdx, parse};
 use crate::blocks::Blocks;
 use crate::container::{Container, ContainerError, ContainerOptions, Format};
 use crate::writer::TableWriter;
@@ -84,10 +90,14 @@ fn chunk_ratio(block: u64, sector_size: u32) -> u64 {
     SECTORS_PER_CHUNK * u64::from(sector_size) / block
 }
 
-/// Bytes of the BAT region. Without a parent, the last entry is that of the last block.
+/// Entries of the BAT. Without a parent, the last is that of the last block.
+fn bat_entries(blocks: u64, chunk_ratio: u64) -> u64 {
+    blocks + (blocks - 1) / chunk_ratio
+}
+
+/// Bytes of the BAT region.
 fn bat_len(blocks: u64, chunk_ratio: u64) -> u64 {
-    let entries = blocks + (blocks - 1) / chunk_ratio;
-    (entries * 8).next_multiple_of(MIB)
+    (bat_entries(blocks, chunk_ratio) * 8).next_multiple_of(MIB)
 }
 
 /// Writes everything but the blocks.
@@ -114,17 +124,17 @@ fn file_identifier() -> FileIdentifier {
     for (to, from) in creator.iter_mut().zip("nanovhd".encode_utf16()) {
         *to = from.into();
     }
-    FileIdentifier { signature: *b"vhdxfile", creator }
+    FileIdentifier { signature: FILE_SIGNATURE, creator }
 }
 
 fn header(id: Uuid, sequence_number: u64) -> Header {
     let derived = |name: &str| Uuid::new_v5(&id, name.as_bytes()).to_bytes_le();
     let mut header = Header {
-        signature: *b"head",
+        signature: HEADER_SIGNATURE,
         sequence_number: sequence_number.into(),
         file_write_guid: derived("vhdx file write"),
         data_write_guid: derived("vhdx data write"),
-        version: 1.into(),
+        version: VERSION.into(),
         log_length: narrow(LOG_LEN).into(),
         log_offset: LOG.into(),
         ..Header::new_zeroed()
@@ -141,7 +151,7 @@ fn region_table(bat_len: u64) -> Box<RegionTable> {
         required: 1.into(),
     };
     let mut table = Box::new(RegionTable {
-        signature: *b"regi",
+        signature: REGION_SIGNATURE,
         count: 2.into(),
         entries: [entry(BAT_REGION, BAT, bat_len), entry(METADATA_REGION, METADATA, METADATA_LEN)],
         ..RegionTable::new_zeroed()
@@ -161,7 +171,7 @@ fn metadata_table() -> MetadataTable {
     };
     let disk = IS_VIRTUAL_DISK;
     MetadataTable {
-        signature: *b"metadata",
+        signature: METADATA_SIGNATURE,
         count: 5.into(),
         entries: [
             entry(FILE_PARAMETERS, std::mem::offset_of!(MetadataItems, block_size), 8, 0),

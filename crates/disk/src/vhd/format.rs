@@ -14,11 +14,27 @@ pub(crate) const UNUSED_ENTRY: u32 = u32::MAX;
 /// File format version 1.0, of the footer and of the dynamic header alike.
 pub(crate) const VERSION: u32 = 0x0001_0000;
 
+/// What a footer starts with.
+pub(crate) const FOOTER_COOKIE: [u8; 8] = *b"conectix";
+
+/// What a dynamic header starts with.
+pub(crate) const HEADER_COOKIE: [u8; 8] = *b"cxsparse";
+
+/// Disk type: all bytes of the disk are in the file, in order.
+pub(crate) const FIXED: u32 = 2;
+/// Disk type: blocks that hold something are in the file.
+pub(crate) const DYNAMIC: u32 = 3;
+/// Disk type: sectors that differ from another disk's are in the file.
+pub(crate) const DIFFERENCING: u32 = 4;
+
+/// Where the parent's name is among [`DynamicHeader::parent`]: UTF-16, big-endian.
+pub(crate) const PARENT_NAME: std::ops::Range<usize> = 24..536;
+
 /// `Hard Disk Footer Format`: the last sector of the file, and the first of a dynamic one.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(crate) struct Footer {
-    /// +0x00 `conectix`.
+    /// +0x00 [`FOOTER_COOKIE`].
     pub(crate) cookie: [u8; 8],
     /// +0x08 Bit 1 is reserved and always set.
     pub(crate) features: U32,
@@ -44,7 +60,7 @@ pub(crate) struct Footer {
     pub(crate) heads: u8,
     /// +0x3b Geometry: sectors per track.
     pub(crate) sectors: u8,
-    /// +0x3c 2 fixed, 3 dynamic, 4 differencing.
+    /// +0x3c [`FIXED`], [`DYNAMIC`] or [`DIFFERENCING`].
     pub(crate) disk_type: U32,
     /// +0x40 [`checksum`] of the footer with this field zero.
     pub(crate) checksum: U32,
@@ -62,7 +78,7 @@ const _: () = assert!(size_of::<Footer>() == 512);
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(crate) struct DynamicHeader {
-    /// +0x000 `cxsparse`.
+    /// +0x000 [`HEADER_COOKIE`].
     pub(crate) cookie: [u8; 8],
     /// +0x008 [`NOWHERE`].
     pub(crate) data_offset: U64,

@@ -8,5 +8,6 @@ mod esp;
 mod partitions;
 mod pinned;
 mod property;
+mod readers;
 mod support;
 mod writer;

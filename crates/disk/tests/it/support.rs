@@ -7,8 +7,8 @@ use std::ops::Range;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
-use nanovhd_disk::{Container, ContainerOptions, Format};
-use nanovhd_tree::{Filetime, WriteAt};
+use nanovhd_disk::{Container, ContainerOptions, Disk, Format, check_container};
+use nanovhd_tree::{Filetime, ReadAt, WriteAt};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
@@ -86,6 +86,13 @@ impl Memory {
         Self { len, pieces: Arc::default(), position: 0 }
     }
 
+    /// A file with these bytes and zeros up to `len`.
+    pub(crate) fn with(bytes: Vec<u8>, len: u64) -> Self {
+        let file = Self::new(len);
+        file.pieces.lock().unwrap().insert(0, bytes);
+        file
+    }
+
     /// How many writes there were.
     pub(crate) fn writes(&self) -> usize {
         self.pieces.lock().unwrap().len()
@@ -112,6 +119,18 @@ impl WriteAt for Memory {
         }
         pieces.insert(offset, buf.to_vec());
         Ok(())
+    }
+}
+
+impl ReadAt for Memory {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        let len = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX).min(buf.len());
+        copy(&self.pieces.lock().unwrap(), offset, &mut buf[..len]);
+        Ok(len)
+    }
+
+    fn len(&self) -> std::io::Result<u64> {
+        Ok(self.len)
     }
 }
 
@@ -237,6 +256,44 @@ impl<R: Read + Seek> Reader for R {
             assert!(found[..len] == expected[..len], "the MiB at {offset:#x} differs");
         }
     }
+}
+
+/// Something positioned as a reader with a cursor.
+pub(crate) struct Cursored<R> {
+    pub(crate) inner: R,
+    position: u64,
+}
+
+impl<R: ReadAt> Cursored<R> {
+    pub(crate) fn new(inner: R) -> Self {
+        Self { inner, position: 0 }
+    }
+}
+
+impl<R: ReadAt> Read for Cursored<R> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        let len = self.inner.read_at(buf, self.position)?;
+        self.position += len as u64;
+        Ok(len)
+    }
+}
+
+impl<R: ReadAt> Seek for Cursored<R> {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.position = match to {
+            SeekFrom::Start(offset) => offset,
+            SeekFrom::Current(distance) => self.position.checked_add_signed(distance).unwrap(),
+            SeekFrom::End(distance) => self.inner.len()?.checked_add_signed(distance).unwrap(),
+        };
+        Ok(self.position)
+    }
+}
+
+/// Our own reader on a file, whose container must be beyond reproach.
+pub(crate) fn our_reader<R: ReadAt>(file: R) -> Cursored<Disk<R>> {
+    let findings = check_container(&file).unwrap();
+    assert!(findings.is_empty(), "{findings:#?}");
+    Cursored::new(Disk::open(file).unwrap())
 }
 
 /// A VHDX reader of others on a file in memory.
