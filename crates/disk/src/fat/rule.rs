@@ -1,0 +1,52 @@
+//! The rules of a FAT volume.
+
+use crate::findings::rules;
+
+rules! {
+    /// What a checker demands of a FAT volume. Microsoft's FAT specification (`fatgen103`, 2000).
+    pub enum FatRule {
+        BootSignature "fat-boot-signature" "The boot sector starts with a jump and ends with 55 aa.",
+        SectorSize "fat-sector-size" "A sector has 512, 1024, 2048 or 4096 bytes.",
+        ClusterSize "fat-cluster-size" "A cluster is a power of two of sectors.",
+        ReservedSectors "fat-reserved-sectors" "The boot sector is in front of the first FAT.",
+        FatSize "fat-size" "There is a FAT, and it has an entry for every cluster.",
+        RootDirectory "fat-root-directory" "The root directory has a place as the FAT type demands.",
+        VolumeSize "fat-volume-size" "The volume's sectors are said once, lie in the partition and have room for clusters.",
+        ClusterCount "fat-cluster-count" "The number of clusters is one of the FAT type.",
+        Version "fat-version" "The version of FAT32 is 0.",
+        ActiveFat "fat-active" "The FAT that is used is one of those there are.",
+        HiddenSectors "fat-hidden-sectors" "The boot sector knows where on the disk the volume starts.",
+        Media "fat-media" "The media byte is one that there is, and the first entry of the FAT repeats it.",
+        EndMark "fat-end-mark" "The second entry of the FAT is an end mark.",
+        Dirty "fat-dirty" "The volume was unmounted and no disk error was met.",
+        Copies "fat-copies" "All FATs are the same.",
+        BackupBoot "fat-backup-boot" "The copy of the boot sector is the same as the boot sector.",
+        InfoSignature "fat-info-signature" "FSInfo has its three signatures.",
+        InfoBackup "fat-info-backup" "FSInfo has a copy behind that of the boot sector.",
+        InfoFree "fat-info-free" "FSInfo knows how many clusters are free, or says that it doesn't.",
+        InfoNext "fat-info-next" "FSInfo's next free cluster is one that there is.",
+        ChainRange "fat-chain-range" "Every chain is made of clusters that there are and has an end mark.",
+        ChainFree "fat-chain-free" "No chain has a free cluster.",
+        ChainBad "fat-chain-bad" "No chain has a bad cluster.",
+        ChainCycle "fat-chain-cycle" "No chain comes back to itself.",
+        CrossLink "fat-cross-link" "No cluster is in two chains.",
+        LostClusters "fat-lost-clusters" "Every cluster that is not free is in the chain of a file or directory.",
+        FileTooLong "fat-file-too-long" "A file's size is not more than its chain has.",
+        ChainTooLong "fat-chain-too-long" "A file's chain is not longer than its size demands.",
+        DirectorySize "fat-directory-size" "A directory's entry says a size of 0.",
+        DirectoryLength "fat-directory-length" "A directory has at most 65,536 entries.",
+        DirectoryDepth "fat-directory-depth" "Directories are at most 256 deep.",
+        DotEntries "fat-dot-entries" "A directory but the root starts with entries for itself and the one it is in.",
+        LongNameOrphan "fat-long-name-orphan" "A long name is followed by its short name.",
+        LongNameOrder "fat-long-name-order" "The parts of a long name are all there and in their order.",
+        LongNameChecksum "fat-long-name-checksum" "The parts of a long name have the checksum of the short name.",
+        LongNameForm "fat-long-name-form" "A long name has 1 to 255 units, an end, padding after it, and zeros where zeros belong.",
+        LongNameCharacter "fat-long-name-character" "A long name has no character that is not allowed in it.",
+        ShortNameCharacter "fat-short-name-character" "A short name has no character that is not allowed in it.",
+        Duplicate "fat-duplicate" "No two long names of a directory are the same but for case.",
+        DuplicateShort "fat-duplicate-short" "No two short names of a directory are the same.",
+        Label "fat-label" "The label is a good one, in the root directory only, once, and the boot sector has the same.",
+        EntryAttributes "fat-entry-attributes" "An entry has only attributes that there are and is one thing.",
+        Time "fat-time" "Every date and time of day is one that there is.",
+    }
+}
