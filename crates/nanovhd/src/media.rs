@@ -115,7 +115,7 @@ impl Media {
         match recognise(&file).map_err(fail(&wim_path))? {
             Found::Wim => {}
             Found::Iso => return Err(MediaError::Iso { path: wim_path }),
-            Found::Other(found) => return Err(MediaError::NotAWim { path: wim_path, found }),
+            Found::Disk(found) | Found::Other(found) => return Err(MediaError::NotAWim { path: wim_path, found }),
         }
         let wim = Wim::open(file).map_err(|source| MediaError::Wim { path: wim_path.clone(), source })?;
         Ok(Self { path: path.to_owned(), wim_path, wim })
@@ -187,16 +187,22 @@ fn child(folder: &Path, name: &str) -> io::Result<Option<PathBuf>> {
     Ok(like.into_iter().min())
 }
 
-enum Found {
+/// What a file is.
+pub(crate) enum Found {
     Wim,
     Iso,
+    Disk(&'static str),
     Other(&'static str),
 }
 
+/// First bytes of disks.
+const DISKS: [(&[u8], &str); 2] = [(b"vhdxfile", "a VHDX disk"), (VHD_COOKIE, "a VHD disk")];
+
+/// What the footer of a VHD begins with.
+const VHD_COOKIE: &[u8] = b"conectix";
+
 /// First bytes that tell what a file is.
-const MAGIC: [(&[u8], &str); 8] = [
-    (b"vhdxfile", "a VHDX disk"),
-    (b"conectix", "a VHD disk"),
+const MAGIC: [(&[u8], &str); 6] = [
     (b"MSCF", "a cabinet (CAB)"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
@@ -208,13 +214,17 @@ const MAGIC: [(&[u8], &str); 8] = [
 /// Where ISO 9660 and UDF have their volume descriptors, each with a five-byte name after one byte.
 const ISO_DESCRIPTORS: u64 = 0x8001;
 
-fn recognise(file: &File) -> io::Result<Found> {
+/// Says what a file is by its bytes.
+pub(crate) fn recognise(file: &File) -> io::Result<Found> {
     let mut head = [0; 8];
     let n = read_up_to(file, &mut head, 0)?;
     let head = &head[..n];
     // The two magics of WIM files, the second for those made to be piped; the reader tells them apart.
     if head.starts_with(b"MSWIM\0\0\0") || head.starts_with(b"WLPWM\0\0\0") {
         return Ok(Found::Wim);
+    }
+    if let Some((_, found)) = DISKS.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Ok(Found::Disk(found));
     }
     if let Some((_, found)) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Ok(Found::Other(found));
@@ -223,9 +233,28 @@ fn recognise(file: &File) -> io::Result<Found> {
     let n = read_up_to(file, &mut name, ISO_DESCRIPTORS)?;
     Ok(match &name[..n] {
         b"CD001" | b"BEA01" => Found::Iso,
+        _ if is_fixed_vhd(file)? => Found::Disk("a VHD disk"),
+        _ if is_raw_disk(file)? => Found::Disk("a raw disk"),
         _ if head.is_empty() => Found::Other("an empty file"),
         _ => Found::Other("a file of an unknown kind"),
     })
+}
+
+/// Whether the file ends in the footer of a VHD.
+fn is_fixed_vhd(file: &File) -> io::Result<bool> {
+    let Some(footer) = ReadAt::len(file)?.checked_sub(512) else { return Ok(false) };
+    let mut cookie = [0; 8];
+    Ok(read_up_to(file, &mut cookie, footer)? == 8 && cookie == *VHD_COOKIE)
+}
+
+/// Whether the file starts with what partition tables and volumes start with: the mark at the end of
+/// the first 512 bytes, or a GPT header in the second sector.
+fn is_raw_disk(file: &File) -> io::Result<bool> {
+    const SECTORS: usize = 4096 + 8;
+    let mut start = vec![0; SECTORS];
+    let n = read_up_to(file, &mut start, 0)?;
+    let has = |at: usize, mark: &[u8]| at + mark.len() <= n && start[at..].starts_with(mark);
+    Ok(has(510, &[0x55, 0xaa]) || has(512, b"EFI PART") || has(4096, b"EFI PART"))
 }
 
 fn read_up_to(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {

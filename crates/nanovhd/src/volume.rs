@@ -15,12 +15,16 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use nanovhd_tree::Tree;
+use nanovhd_disk::{FatFiles, FatOpenError, FatReadError, FatVolume};
+use nanovhd_ntfs::{Ntfs, Snapshot};
+use nanovhd_tree::{FileId, Tree};
 use nanovhd_wim::{BlobSink, MetadataError, Note, StreamError, Wim};
 use thiserror::Error;
 
-use crate::Media;
+use crate::disk_image::{PartitionList, Window};
 use crate::media::WIM;
+use crate::pool;
+use crate::{Media, SelectionError};
 
 /// Where a volume is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,11 +54,15 @@ pub struct Volume<'s> {
     tree: Tree,
     notes: Vec<Note>,
     contents: Contents<'s>,
+    /// The MFT record of each file, if the volume is NTFS.
+    records: Vec<u64>,
 }
 
 /// What the numbers of contents refer to.
-enum Contents<'s> {
+pub(crate) enum Contents<'s> {
     Wim(&'s Wim<File>),
+    Ntfs(Box<Ntfs<Window<'s>>>, nanovhd_ntfs::Streams),
+    Fat(FatVolume<Window<'s>>, FatFiles),
 }
 
 impl fmt::Debug for Volume<'_> {
@@ -77,6 +85,75 @@ pub enum VolumeError {
         /// What is wrong.
         source: Box<MetadataError>,
     },
+    /// It is not clear which image is meant.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// The disk has no such partition.
+    #[error("`{}` has no partition {asked}{}", disk.display(), there_are(partitions))]
+    NoPartition {
+        /// The disk image.
+        disk: PathBuf,
+        /// What was asked for.
+        asked: String,
+        /// What there is.
+        partitions: PartitionList,
+    },
+    /// The partition holds nothing that is known.
+    #[error("{origin} of `{}` holds neither NTFS nor FAT", origin.path.display())]
+    NoFileSystem {
+        /// The partition.
+        origin: Box<Origin>,
+    },
+    /// The NTFS volume can't be opened.
+    #[error("can't open {origin} of `{}`", origin.path.display())]
+    Ntfs {
+        /// Where it is.
+        origin: Box<Origin>,
+        /// What is wrong.
+        source: Box<nanovhd_ntfs::OpenError>,
+    },
+    /// The files of the NTFS volume can't be read.
+    #[error("can't read the files of {origin} of `{}`", origin.path.display())]
+    NtfsFiles {
+        /// Where it is.
+        origin: Box<Origin>,
+        /// What is wrong.
+        source: Box<nanovhd_ntfs::ReadError>,
+    },
+    /// The FAT volume can't be opened.
+    #[error("can't open {origin} of `{}`", origin.path.display())]
+    Fat {
+        /// Where it is.
+        origin: Box<Origin>,
+        /// What is wrong.
+        source: Box<FatOpenError>,
+    },
+    /// The files of the FAT volume can't be read.
+    #[error("can't read the files of {origin} of `{}`", origin.path.display())]
+    FatFiles {
+        /// Where it is.
+        origin: Box<Origin>,
+        /// What is wrong.
+        source: Box<FatReadError>,
+    },
+}
+
+fn there_are(partitions: &PartitionList) -> String {
+    if partitions.0.is_empty() { ": it is one volume".to_owned() } else { format!("; there are {partitions}") }
+}
+
+impl VolumeError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Selection(e) => e.hint(),
+            Self::NoPartition { disk, partitions, .. } => {
+                let number = partitions.0.first().map(|(number, _)| format!(":{number}")).unwrap_or_default();
+                Some(format!("say which one is meant: {}{number}", disk.display()))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Why a content can't be had.
@@ -86,6 +163,12 @@ pub enum ContentError {
     /// It is damaged in the WIM, or the WIM can't be read.
     #[error(transparent)]
     Wim(Box<StreamError>),
+    /// It is damaged on the NTFS volume, or the disk image can't be read.
+    #[error(transparent)]
+    Ntfs(Box<nanovhd_ntfs::ReadError>),
+    /// It is damaged on the FAT volume, or the disk image can't be read.
+    #[error(transparent)]
+    Fat(Box<FatReadError>),
 }
 
 /// Takes the bytes of contents.
@@ -119,7 +202,22 @@ impl Media {
             source: Box::new(e),
         })?;
         let origin = Origin { path: wim, image: Some(image), partition: None };
-        Ok(Volume { origin, tree, notes, contents: Contents::Wim(self.wim()) })
+        Ok(Volume { notes, ..Volume::new(origin, tree, Contents::Wim(self.wim())) })
+    }
+}
+
+impl<'s> Volume<'s> {
+    pub(crate) fn new(origin: Origin, tree: Tree, contents: Contents<'s>) -> Self {
+        Self { origin, tree, notes: Vec::new(), contents, records: Vec::new() }
+    }
+
+    pub(crate) fn from_ntfs(origin: Origin, ntfs: Ntfs<Window<'s>>, snapshot: Snapshot) -> Self {
+        let mut records = vec![0; snapshot.tree.file_count()];
+        for (id, _) in snapshot.tree.files() {
+            records[id.index()] = snapshot.record(id);
+        }
+        let contents = Contents::Ntfs(Box::new(ntfs), snapshot.streams);
+        Self { records, ..Self::new(origin, snapshot.tree, contents) }
     }
 }
 
@@ -139,7 +237,12 @@ impl Volume<'_> {
         &self.tree
     }
 
-    /// What the image says and the tree does not keep.
+    /// The MFT record of a file, if the volume is NTFS.
+    pub fn record(&self, file: FileId) -> Option<u64> {
+        self.records.get(file.index()).copied()
+    }
+
+    /// What an image of a WIM says and the tree does not keep.
     pub fn notes(&self) -> &[Note] {
         &self.notes
     }
@@ -149,6 +252,8 @@ impl Volume<'_> {
     pub(crate) fn longest_content(&self) -> u64 {
         match &self.contents {
             Contents::Wim(_) => u64::MAX,
+            Contents::Ntfs(ntfs, _) => ntfs.info().size,
+            Contents::Fat(fat, _) => fat.size(),
         }
     }
 
@@ -165,6 +270,18 @@ impl Volume<'_> {
                 StreamError::Sink { source, .. } => StreamFailure::Receiver(source),
                 e => StreamFailure::Content { index: e.blob(), error: ContentError::Wim(Box::new(e)) },
             }),
+            Contents::Ntfs(ntfs, streams) => {
+                let read = |index, offset, buf: &mut [u8]| {
+                    ntfs.read_stream(streams, index, offset, buf).map_err(|e| ContentError::Ntfs(Box::new(e)))
+                };
+                pool::stream(&read, contents, threads, receiver)
+            }
+            Contents::Fat(fat, files) => {
+                let read = |index, offset, buf: &mut [u8]| {
+                    fat.read(files, index, offset, buf).map_err(|e| ContentError::Fat(Box::new(e)))
+                };
+                pool::stream(&read, contents, threads, receiver)
+            }
         }
     }
 }
