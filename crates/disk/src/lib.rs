@@ -64,6 +64,7 @@
 mod blocks;
 mod container;
 mod esp;
+mod fat;
 mod findings;
 mod map;
 mod overlay;
@@ -78,6 +79,7 @@ mod writer;
 
 pub use container::{Container, ContainerError, ContainerOptions, Format};
 pub use esp::{EspError, EspFile, EspOptions, PathFault, format_esp};
+pub use fat::{ChainFault, FatFiles, FatKind, FatOpenError, FatReadError, FatRule, FatTree, FatVolume};
 pub use partition::{
     DiskLayout, FoundKind, FoundPartition, MBR_BOOT_CODE, MbrPartition, Partition, PartitionError, PartitionKind,
     PartitionReadError, PartitionRule, PartitionTable, Scheme, check_partitions, gpt_table, mbr_table,

@@ -9,15 +9,7 @@ use nanovhd_tree::Name;
 use thiserror::Error;
 
 use super::{EspError, EspFile};
-
-/// Bytes of a directory entry.
-pub(super) const ENTRY: usize = 32;
-
-/// UTF-16 units of a long name that one entry holds.
-const UNITS_PER_ENTRY: usize = 13;
-
-/// The specification's limit: 2 MiB of entries.
-const MAX_ENTRIES: u64 = 65_536;
+use crate::fat::format::{ENTRY, MAX_ENTRIES, UNITS_PER_ENTRY};
 
 /// What is wrong with a path.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -131,7 +123,7 @@ impl Model {
         let child = if is_file { Child::File(file) } else { Child::Directory(self.directories.len()) };
         let directory = &mut self.directories[parent];
         directory.entries += 1 + name.encode_utf16().count().div_ceil(UNITS_PER_ENTRY) as u64;
-        if directory.entries > MAX_ENTRIES {
+        if directory.entries > u64::from(MAX_ENTRIES) {
             return Err(EspError::DirectoryFull { path: path.to_owned() });
         }
         directory.names.insert(key(name), child);

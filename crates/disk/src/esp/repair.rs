@@ -13,98 +13,19 @@
 use std::io;
 
 use nanovhd_tree::{Attributes, Filetime};
-use zerocopy::little_endian::{U16, U32};
-use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned};
+use zerocopy::little_endian::U32;
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
-use super::model::{Child, ENTRY, Model};
-use super::time::DosTime;
+use super::model::{Child, Model};
 use super::{EspError, EspFile};
+use crate::fat::format::{BootSector, DIRECTORY, DOT, DOT_DOT, END, ENTRY, Entry, FREE, FsInfo, LABEL};
+use crate::fat::time::DosTime;
 use crate::sparse::SparseDisk;
-
-/// The start of a FAT32 boot sector. FAT specification, `Boot Sector and BPB Structure`.
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-struct BootSector {
-    /// +0x00 A jump to the boot code, and who formatted the volume.
-    jump_and_oem: [u8; 11],
-    /// +0x0b Bytes of a sector.
-    sector_size: U16,
-    /// +0x0d Sectors of a cluster.
-    cluster_sectors: u8,
-    /// +0x0e Sectors in front of the first FAT.
-    reserved_sectors: U16,
-    /// +0x10 How many FATs.
-    fats: u8,
-    /// +0x11 What FAT32 doesn't use, and the old geometry.
-    old: [u8; 11],
-    /// +0x1c Sectors of the disk in front of the volume.
-    hidden_sectors: U32,
-    /// +0x20 Sectors of the volume.
-    total_sectors: U32,
-    /// +0x24 Sectors of a FAT.
-    fat_sectors: U32,
-    /// +0x28 Which FATs count, and a version.
-    flags_and_version: U32,
-    /// +0x2c First cluster of the root directory.
-    root_cluster: U32,
-    /// +0x30 Sector of FSInfo.
-    fs_info: U16,
-    /// +0x32 Sector of the boot sector's copy.
-    backup: U16,
-}
-
-const _: () = assert!(size_of::<BootSector>() == 0x34);
-
-/// An entry of a directory. FAT specification, `FAT Directory Structure`.
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-struct Entry {
-    /// +0x00 Short name; the first byte 0 ends the directory, 0xe5 marks an entry as free.
-    name: [u8; 11],
-    /// +0x0b Attributes; all of the lower four for a part of a long name.
-    attributes: u8,
-    /// +0x0c Zero.
-    reserved: u8,
-    /// +0x0d When it was made.
-    created_hundredths: u8,
-    /// +0x0e
-    created_time: U16,
-    /// +0x10
-    created_date: U16,
-    /// +0x12 When it was last read.
-    accessed_date: U16,
-    /// +0x14 First cluster, upper half.
-    cluster_high: U16,
-    /// +0x16 When it was last written.
-    written_time: U16,
-    /// +0x18
-    written_date: U16,
-    /// +0x1a First cluster, lower half.
-    cluster_low: U16,
-    /// +0x1c Bytes; 0 for a directory.
-    size: U32,
-}
-
-const _: () = assert!(size_of::<Entry>() == ENTRY);
-
-const LABEL: u8 = 0x08;
-const DIRECTORY: u8 = 0x10;
-const LONG_NAME: u8 = 0x0f;
-const FREE: u8 = 0xe5;
-const END: u8 = 0;
 
 /// The attributes that FAT and Windows have in common, with the same bits.
 const SETTABLE: u32 = Attributes::READONLY.0 | Attributes::HIDDEN.0 | Attributes::SYSTEM.0 | Attributes::ARCHIVE.0;
 
 impl Entry {
-    fn is_long_name(&self) -> bool {
-        self.attributes & LONG_NAME == LONG_NAME
-    }
-
-    fn cluster(&self) -> u32 {
-        u32::from(self.cluster_high.get()) << 16 | u32::from(self.cluster_low.get())
-    }
-
     fn stamp(&mut self, time: DosTime) {
         self.created_hundredths = time.hundredths;
         self.created_time = time.time.into();
@@ -153,14 +74,14 @@ pub(super) fn repair(
     let boot: BootSector = read(disk, 0);
     let sector = u64::from(boot.sector_size.get());
     let fat = u64::from(boot.reserved_sectors.get()) * sector;
-    let fat_len = u64::from(boot.fat_sectors.get()) * sector;
+    let fat_len = u64::from(boot.fat32().fat_sectors.get()) * sector;
     let cluster = sector * u64::from(boot.cluster_sectors);
     let data = fat + u64::from(boot.fats) * fat_len;
     let mut volume = Volume { disk, sector, cluster, fat, fat_entries: fat_len / 4, data };
 
-    volume.boot_sectors(boot.fs_info.get(), boot.backup.get(), hidden_sectors);
+    volume.boot_sectors(boot.fat32().fs_info.get(), boot.fat32().backup.get(), hidden_sectors);
     let time = DosTime::new(time);
-    let mut pending = vec![Pending { directory: 0, cluster: boot.root_cluster.get(), parent: None }];
+    let mut pending = vec![Pending { directory: 0, cluster: boot.fat32().root_cluster.get(), parent: None }];
     while let Some(next) = pending.pop() {
         pending.extend(volume.directory(&next, model, files, time)?);
     }
@@ -173,7 +94,7 @@ impl Volume<'_> {
             let offset = u64::from(sector) * self.sector + std::mem::offset_of!(BootSector, hidden_sectors) as u64;
             self.disk.write_at(&hidden_sectors.to_le_bytes(), offset);
         }
-        let mut info = [0; 512];
+        let mut info = [0; size_of::<FsInfo>()];
         self.disk.read_at(&mut info, u64::from(fs_info) * self.sector);
         self.disk.write_at(&info, u64::from(backup + fs_info) * self.sector);
     }
@@ -227,7 +148,7 @@ impl Volume<'_> {
         };
         let mut dot: Entry = read(self.disk, second);
         let mut dots: Entry = read(self.disk, fourth);
-        if &dot.name != b".          " || &dots.name != b"..         " {
+        if &dot.name != DOT || &dots.name != DOT_DOT {
             return Err(unexpected("first entries of a directory that are not its own"));
         }
         dot.stamp(time);

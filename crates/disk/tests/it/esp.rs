@@ -6,7 +6,7 @@ use tempfile::NamedTempFile;
 
 use crate::support::*;
 
-fn options(sector_size: u32) -> EspOptions {
+pub(crate) fn options(sector_size: u32) -> EspOptions {
     EspOptions {
         size: if sector_size == 512 { 100 * MIB } else { 260 * MIB },
         sector_size,
@@ -23,7 +23,7 @@ fn file(path: &str, data: Vec<u8>) -> EspFile {
 
 /// A tree like that of a boot manager: deep and wide, long and short and foreign names, empty files
 /// and files of one byte, of whole clusters and of megabytes.
-fn sample() -> Vec<EspFile> {
+pub(crate) fn sample() -> Vec<EspFile> {
     let mut files = vec![
         file("EFI/Boot/bootx64.efi", pattern(1, 1_500_000)),
         file("EFI/Microsoft/Boot/bootmgfw.efi", pattern(2, 1_500_001)),
@@ -46,7 +46,7 @@ fn sample() -> Vec<EspFile> {
     files
 }
 
-fn image(options: &EspOptions, files: &[EspFile]) -> NamedTempFile {
+pub(crate) fn image(options: &EspOptions, files: &[EspFile]) -> NamedTempFile {
     let file = tempfile::Builder::new().suffix(".fat").tempfile().unwrap();
     file.as_file().set_len(options.size).unwrap();
     for (offset, bytes) in format_esp(options, files).unwrap() {

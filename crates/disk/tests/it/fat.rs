@@ -261,7 +261,9 @@ proptest! {
 
     #[test]
     fn trees_of_mtools_are_read_back(names in names()) {
-        let files: Vec<_> = names.into_iter().map(|(path, len)| (path, pattern(len as u64, len))).collect();
+        // Of some names with a tilde mtools make a short name with zeros and no long one.
+        let names = names.into_iter().filter(|(path, _)| !path.contains('~'));
+        let files: Vec<_> = names.map(|(path, len)| (path, pattern(len as u64, len))).collect();
         let folder = folder(&files);
         if let Some(image) = mkfs(MIB, &["-F", "12"]) && (files.is_empty() || mcopy(&image, folder.path()).is_some()) {
             let found = listing(&FatVolume::open(image.as_file()).unwrap());

@@ -5,6 +5,7 @@
 
 mod containers;
 mod esp;
+mod fat;
 mod partitions;
 mod pinned;
 mod property;
