@@ -7,9 +7,10 @@ Prints a line for each difference and a summary. Exit status 0: equal, 1: differ
 not be read. Compared are, for every path: directory or file, attributes, times created / accessed /
 written (100 ns), the security descriptor's bytes, the 8.3 name, which other paths are the same file, the
 unnamed data's size and SHA-1, the named streams with theirs, the reparse point (tag, reserved field,
-data), the object id. FIELD is one of
+data), the object id, the extended attributes. FIELD is one of
 
     directory attributes created accessed written security short_name links data streams reparse object_id
+    extended_attributes
 
 A pattern, as `fnmatch` knows it, restricts the exception to paths: `--ignore short_name:/Users/*`.
 What `wimlib-imagex apply` and `capture` themselves do not carry over an NTFS volume is listed in
@@ -27,7 +28,7 @@ import sys
 from wim_reader import Wim, WimError
 
 FIELDS = ("directory attributes created accessed written security short_name links data streams reparse"
-          " object_id").split()
+          " object_id extended_attributes").split()
 
 
 class Exceptions:

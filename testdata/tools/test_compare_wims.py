@@ -23,6 +23,7 @@ def sample():
     tree.add("/d/plain", node(b"plain"))
     tree.add("/d/link", node(b"")).reparse = (0xA000000C, 0, b"reparse data")
     tree.add("/d/streams", node(b"s")).streams = [("one", b"1")]
+    tree.add("/d/extended", node(b"e")).extended = [(0, b"ONE", b"1"), (0x80, b"TWO", b"2")]
     tree.add("/\ud800", node(b"lone"))
     return tree
 
@@ -45,6 +46,8 @@ CHANGES = {
     "streams": ("/d/streams", lambda t: setattr(t.get("/d/streams"), "streams", [("one", b"2")])),
     "reparse": ("/d/link", lambda t: setattr(t.get("/d/link"), "reparse", (0xA000000C, 0, b"reparse date"))),
     "object_id": ("/d/plain", lambda t: setattr(t.get("/d/plain"), "object_id", bytes(range(64)))),
+    "extended_attributes": ("/d/extended", lambda t: setattr(t.get("/d/extended"), "extended",
+                                                            [(0, b"ONE", b"1"), (0, b"TWO", b"2")])),
 }
 
 
@@ -63,6 +66,10 @@ class CompareTest(unittest.TestCase):
                 found = self.differences(sample(), other)
                 self.assertEqual([(p, what.split(":")[0]) for p, what in found], [(path, field)])
                 self.assertEqual(self.differences(sample(), other, [field + ":" + path]), [])
+
+    def test_no_field_is_left_out(self):
+        # These two have tests of their own.
+        self.assertEqual({*CHANGES, "directory", "links"}, set(compare_wims.FIELDS))
 
     def test_copies_are_not_links(self):
         other = sample()

@@ -20,7 +20,7 @@ COMPRESSED_FLAG, METADATA_FLAG, SOLID_FLAG = 0x04, 0x02, 0x10
 SOLID_MAGIC = 0x100000000
 PIPE_BLOB_MAGIC = struct.pack("<Q", 0x2B9B9BA2443DB9D8)
 EMPTY_SHA1 = bytes(20)
-TAG_OBJECT_ID = 1
+TAG_OBJECT_ID, TAG_XATTRS = 1, 2
 
 
 class WimError(Exception):
@@ -165,6 +165,7 @@ class Parser:
             "security": None if security < 0 else self.descriptors[security].hex(),
             # A name of the 8.3 form is its own short name; some programs say so, others leave it out.
             "short_name": short if short != name and short else None, "reparse": None, "object_id": None,
+            "extended_attributes": [],
         }
         if attributes & REPARSE:
             facts["reparse"] = list(struct.unpack_from("<IH", data, at + 0x58))
@@ -178,7 +179,21 @@ class Parser:
             tag, length = struct.unpack_from("<II", self.data, at)
             if tag == TAG_OBJECT_ID and length >= 16:
                 facts["object_id"] = self.data[at + 8:at + 8 + length].hex()
+            elif tag == TAG_XATTRS:
+                facts["extended_attributes"] += self.extended_attributes(at + 8, at + 8 + length)
             at += 8 + (length + 7 & ~7)
+
+    def extended_attributes(self, at, end):
+        """Each as [flags, name, value], the value in hexadecimal."""
+        found = []
+        while at < end:
+            value_bytes, name_bytes, flags = struct.unpack_from("<HBB", self.data, at)
+            at += 4
+            name = self.data[at:at + name_bytes]
+            at += name_bytes + 1
+            found.append([flags, name.decode("latin-1"), self.data[at:at + value_bytes].hex()])
+            at += value_bytes
+        return found
 
     def streams(self, facts, default, count, at):
         """Sorts the streams into unnamed data, reparse data and named ones."""

@@ -21,9 +21,10 @@ ZERO_HASH = bytes(20)
 
 READONLY, HIDDEN, SYSTEM, DIRECTORY, ARCHIVE = 0x01, 0x02, 0x04, 0x10, 0x20
 NORMAL, TEMPORARY, SPARSE, REPARSE, COMPRESSED = 0x80, 0x100, 0x200, 0x400, 0x800
-NOT_INDEXED = 0x2000
+OFFLINE, NOT_INDEXED, ENCRYPTED, INTEGRITY, VIRTUAL, NO_SCRUB = 0x1000, 0x2000, 0x4000, 0x8000, 0x10000, 0x20000
+DEVICE, RECALL_ON_OPEN, PINNED, UNPINNED, RECALL_ON_ACCESS = 0x40, 0x40000, 0x80000, 0x100000, 0x400000
 
-TAG_OBJECT_ID = 1
+TAG_OBJECT_ID, TAG_XATTRS = 1, 2
 
 
 def units(name):
@@ -33,6 +34,22 @@ def units(name):
 
 def align8(data):
     return data + bytes(-len(data) % 8)
+
+
+class Zeros:
+    """A content of so many zeros, which need not be in memory; in the WIM they are a hole."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def __len__(self):
+        return self.size
+
+    def sha1(self):
+        piece, sha1 = bytes(1 << 20), hashlib.sha1()
+        for left in range(self.size, 0, -len(piece)):
+            sha1.update(piece[:left])
+        return sha1.digest()
 
 
 class Node:
@@ -48,6 +65,7 @@ class Node:
         self.streams = []                 # [(name, bytes)]
         self.reparse = None               # (tag, reserved, bytes after the eight header bytes)
         self.object_id = None             # 16 or 64 bytes
+        self.extended = []                # extended attributes: [(flags, name, value)], bytes
         self.links = 0
         self.group = 0                    # hard link group id, given when written
 
@@ -133,7 +151,14 @@ class Tree:
 
 
 def digest(data):
-    return hashlib.sha1(data).digest() if data else ZERO_HASH
+    if not data:
+        return ZERO_HASH
+    return data.sha1() if isinstance(data, Zeros) else hashlib.sha1(data).digest()
+
+
+def xattr_entry(flags, name, value):
+    """An extended attribute as DISM stores it: no padding, a null behind the name."""
+    return struct.pack("<HBB", len(value), len(name), flags) + name + b"\0" + value
 
 
 def security_block(descriptors):
@@ -183,6 +208,9 @@ def dentry(node, name, short, descriptor_ids, child_offset):
     if node.object_id:
         item = align8(node.object_id.ljust(64, b"\0"))
         body += struct.pack("<II", TAG_OBJECT_ID, len(item)) + item
+    if node.extended:
+        item = b"".join(xattr_entry(*entry) for entry in node.extended)
+        body += struct.pack("<II", TAG_XATTRS, len(item)) + align8(item)
     return struct.pack("<Q", len(body)) + body[8:] + b"".join(streams)
 
 
@@ -239,7 +267,7 @@ def write(path, images, guid, blob_order=None, boot_index=0):
         for _, node in tree.walk():
             for data in node.contents():
                 if data:
-                    sha1 = hashlib.sha1(data).digest()
+                    sha1 = digest(data)
                     blobs[sha1] = data
                     references[sha1] = references.get(sha1, 0) + 1
     order = sorted(blobs, key=blob_order) if blob_order else list(blobs)
@@ -249,7 +277,10 @@ def write(path, images, guid, blob_order=None, boot_index=0):
         for sha1 in order:
             entry = resource(len(blobs[sha1]), 0, out.tell())
             table.append(entry + struct.pack("<HI", 1, references[sha1]) + sha1)
-            out.write(blobs[sha1])
+            if isinstance(blobs[sha1], Zeros):
+                out.seek(len(blobs[sha1]), 1)
+            else:
+                out.write(blobs[sha1])
         boot = bytes(24)
         for number, (tree, _) in enumerate(images, 1):
             descriptors = list(dict.fromkeys(n.security for _, n in tree.walk() if n.security is not None))

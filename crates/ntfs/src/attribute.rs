@@ -128,14 +128,34 @@ pub(crate) fn list_is_resident(size: usize) -> bool {
     size <= MAX_RESIDENT_LIST
 }
 
-/// Spreads attributes, in their order, over the base record and as many extension records as they
+impl Shape {
+    /// Whether the attribute lies in the base record: the first two must, and drivers and checkers
+    /// look for the others there first. None of them is large in a file that has an attribute list.
+    fn stays_in_base(&self) -> bool {
+        matches!(
+            self.kind,
+            AttributeType::StandardInformation
+                | AttributeType::AttributeList
+                | AttributeType::ObjectId
+                | AttributeType::IndexRoot
+                | AttributeType::ReparsePoint
+        )
+    }
+}
+
+/// Spreads attributes over the base record and, in their order, as many extension records as they
 /// need; gives the record of each, 0 for the base.
 pub(crate) fn pack(shapes: &[Shape], room: usize) -> Vec<u32> {
-    let (mut record, mut used) = (0, 0);
+    let mut record = 0;
+    let mut used: usize = shapes.iter().filter(|shape| shape.stays_in_base()).map(|shape| shape.bytes).sum();
+    debug_assert!(used <= room, "what stays in the base record must fit into it");
     shapes
         .iter()
         .map(|shape| {
             debug_assert!(shape.bytes <= room, "an attribute must fit into a record: {shape:?}");
+            if shape.stays_in_base() {
+                return 0;
+            }
             if used + shape.bytes > room {
                 record += 1;
                 used = 0;
@@ -337,5 +357,7 @@ mod tests {
         let shape = |bytes| Shape { kind: AttributeType::FileName, name_units: 0, bytes };
         let shapes: Vec<_> = [500, 400, 100, 900, 60, 8].map(shape).into();
         assert_eq!(pack(&shapes, 960), [0, 0, 1, 2, 2, 3]);
+        let last = Shape { kind: AttributeType::ReparsePoint, ..shape(80) };
+        assert_eq!(pack(&[shape(500), shape(400), last], 960), [0, 1, 0], "a reparse point stays in the base record");
     }
 }

@@ -27,6 +27,17 @@ struct Packing {
     instances: Vec<u16>,
 }
 
+impl Packing {
+    /// The attributes in each record, in their order.
+    fn members(&self) -> Vec<Vec<usize>> {
+        let mut members = vec![Vec::new(); self.records.iter().max().map_or(1, |&last| last as usize + 1)];
+        for (i, &record) in self.records.iter().enumerate() {
+            members[record as usize].push(i);
+        }
+        members
+    }
+}
+
 /// What a record's header says.
 struct Header {
     reference: FileRef,
@@ -44,13 +55,10 @@ impl Volume<'_> {
         let packing = self.packing(at);
         let names = attributes.iter().filter(|a| a.kind == AttributeType::FileName).count();
         let mut records = Vec::new();
-        let mut packed = attributes.iter().zip(packing.records.iter().zip(&packing.instances)).peekable();
-        for number in 0..=entry.extensions {
+        for (number, members) in (0..).zip(packing.members()) {
             let mut record = vec![0; self.geometry.attributes_offset()];
-            let mut instances = 0;
-            while let Some((attribute, (_, &instance))) = packed.next_if(|(_, (record, _))| **record == number) {
-                self.write_attribute(at, attribute, instance, resident, &mut record)?;
-                instances += 1;
+            for &i in &members {
+                self.write_attribute(at, &attributes[i], packing.instances[i], resident, &mut record)?;
             }
             let is_base = number == 0;
             let header = Header {
@@ -62,7 +70,7 @@ impl Volume<'_> {
                     0
                 },
                 flags: if is_base { self.record_flags(at) } else { record_flags::IN_USE },
-                instances,
+                instances: word(members.len()).get(),
             };
             self.finish_record(&mut record, &header);
             records.push(record);
@@ -100,7 +108,7 @@ impl Volume<'_> {
     fn packing(&self, at: usize) -> Packing {
         let shapes = self.attribute_shapes(at, Slot::stored_size);
         let records = pack(&shapes, self.geometry.attributes_room());
-        debug_assert_eq!(records.last(), Some(&self.files[at].extensions), "packed as planned");
+        debug_assert_eq!(records.iter().max(), Some(&self.files[at].extensions), "packed as planned");
         let mut next = vec![0; self.files[at].extensions as usize + 1];
         let instances = records
             .iter()

@@ -408,7 +408,7 @@ impl<'t> Volume<'t> {
         self.files[at].slots.end = self.slots.len();
         let shapes = self.attribute_shapes(at, Slot::stored_size);
         let records = pack(&shapes, self.geometry.attributes_room());
-        self.files[at].extensions = records.last().copied().unwrap_or(0);
+        self.files[at].extensions = records.into_iter().max().unwrap_or(0);
         Ok(())
     }
 
