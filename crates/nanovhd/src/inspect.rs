@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::outline::path_text;
-use crate::text::{counted, visible};
+use crate::text::{causes, counted, visible};
 use crate::{Counts, Media, Outline, Size, Utc};
 
 /// What a WIM says of itself, and what its metadata really hold.
@@ -179,12 +179,6 @@ fn languages(windows: &WindowsInfo) -> Vec<String> {
     let default = windows.default_language.iter();
     let others = windows.languages.iter().filter(|l| Some(*l) != windows.default_language.as_ref());
     default.chain(others).cloned().collect()
-}
-
-/// An error with its causes, on one line.
-fn causes(error: &dyn std::error::Error) -> String {
-    let chain = std::iter::successors(Some(error), |e| e.source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// What a newcomer reads.

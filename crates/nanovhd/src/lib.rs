@@ -38,6 +38,7 @@ mod build;
 mod contents;
 mod counts;
 mod disk_image;
+mod disk_inspection;
 mod draft;
 mod extract;
 mod format;
@@ -58,12 +59,14 @@ mod select;
 mod size;
 mod text;
 mod time;
+mod verify;
 mod volume;
 
 pub use browse::{BrowseError, Listed, ListedStream, Listing};
 pub use build::{BuildError, BuildOptions, Report};
 pub use counts::Counts;
 pub use disk_image::{DiskError, DiskImage, PartitionList};
+pub use disk_inspection::{DiskInspection, PartitionInspection, TableInspection, VolumeFacts, VolumeInspection};
 pub use extract::{ExtractError, ExtractOptions, Extraction, LeftOut, LeftOutKind};
 pub use format::{DiskFormat, Firmware, FormatError};
 pub use input::{Input, InputError};
@@ -85,4 +88,8 @@ pub use reference::Reference;
 pub use select::{Chosen, ChosenBy, Edition, ImageList, Selection, SelectionError};
 pub use size::{Size, SizeError};
 pub use time::Utc;
+pub use verify::{
+    Check, Compared, ContentRule, Fault, KnownDifference, KnownKind, Place, RuleCount, Verification, VerifyError,
+    VerifyOptions, verify,
+};
 pub use volume::{ContentError, Origin, Volume, VolumeError};

@@ -32,6 +32,16 @@ pub(crate) fn visible(text: &str) -> String {
     shown
 }
 
+/// An error with its causes, on one line. What a cause says again is not repeated.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(error), |e| e.source());
+    chain.map(ToString::to_string).fold(String::new(), |text, more| match text.as_str() {
+        "" => more,
+        said if said.ends_with(&more) => text,
+        _ => text + ": " + &more,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

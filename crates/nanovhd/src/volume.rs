@@ -24,7 +24,7 @@ use thiserror::Error;
 use crate::disk_image::{PartitionList, Window};
 use crate::media::WIM;
 use crate::pool;
-use crate::{Media, SelectionError};
+use crate::{Media, SelectionError, VolumeFacts};
 
 /// Where a volume is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -240,6 +240,31 @@ impl Volume<'_> {
     /// The MFT record of a file, if the volume is NTFS.
     pub fn record(&self, file: FileId) -> Option<u64> {
         self.records.get(file.index()).copied()
+    }
+
+    /// Where an MFT record lies on the volume, if it is NTFS.
+    pub(crate) fn record_offset(&self, record: u64) -> Option<u64> {
+        match &self.contents {
+            Contents::Ntfs(ntfs, _) => Some(ntfs.record_offset(record)),
+            _ => None,
+        }
+    }
+
+    /// What the volume says of itself; nothing for an image of a WIM.
+    pub fn facts(&self) -> Option<VolumeFacts> {
+        match &self.contents {
+            Contents::Wim(_) => None,
+            Contents::Ntfs(ntfs, _) => Some(VolumeFacts::of_ntfs(ntfs.info())),
+            Contents::Fat(fat, _) => Some(VolumeFacts::of_fat(fat)),
+        }
+    }
+
+    /// Bytes of a cluster, if the volume is NTFS.
+    pub(crate) fn ntfs_cluster_size(&self) -> Option<u32> {
+        match &self.contents {
+            Contents::Ntfs(ntfs, _) => Some(ntfs.info().cluster_size),
+            _ => None,
+        }
     }
 
     /// What an image of a WIM says and the tree does not keep.

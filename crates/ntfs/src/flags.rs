@@ -117,6 +117,13 @@ pub(crate) fn stored(file: &File, cluster: ClusterSize) -> u32 {
     file.metadata.attributes.0 & kept | marks
 }
 
+/// What a volume with clusters of so many bytes stores of a file's attributes, and what of them is
+/// lost. This is the rule by which [`Volume`](crate::Volume) writes.
+pub fn kept_attributes(file: &File, cluster_size: u32) -> (Attributes, Vec<LossKind>) {
+    let cluster = ClusterSize(cluster_size);
+    (Attributes(stored(file, cluster)), lost(file, cluster).collect())
+}
+
 /// What of a file's attributes is not stored.
 pub(crate) fn lost(file: &File, cluster: ClusterSize) -> impl Iterator<Item = LossKind> {
     let attributes = file.metadata.attributes.0;

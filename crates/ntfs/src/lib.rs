@@ -47,6 +47,7 @@ mod volume;
 mod write;
 
 pub use error::{LayoutError, WriteError};
+pub use flags::kept_attributes;
 pub use losses::{Loss, LossKind};
 pub use read::{Note, NoteKind, Ntfs, OpenError, ReadError, Snapshot, Streams, VolumeInfo};
 pub use rule::Rule;

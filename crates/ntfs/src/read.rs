@@ -154,6 +154,11 @@ impl<R: ReadAt> Ntfs<R> {
         &self.volume
     }
 
+    /// Where an MFT record lies, in bytes from the start of the volume.
+    pub fn record_offset(&self, record: u64) -> u64 {
+        self.mft.offset(record)
+    }
+
     /// Reads the shape of the whole volume: every file and directory but NTFS's own. The contents
     /// of what lies in clusters refer to `source`, numbered in the order in which the data lie.
     ///

@@ -1,0 +1,352 @@
+//! Checking a disk image, and comparing it with the image that it was made from.
+//!
+//! ```text
+//!   container ──► partition table ──► each volume: FAT, NTFS ──► the Windows volume's files ──► contents
+//!     the structures of each layer, whoever made them              beside those of a WIM image
+//! ```
+//!
+//! What is damaged ends in a finding, never in an error; a layer that can't be read at all ends the
+//! verification, with the findings that there are.
+
+mod compare;
+mod describe;
+mod digest;
+mod known;
+mod log;
+mod report;
+mod rule;
+
+use std::collections::BTreeMap;
+use std::error::Error as StdError;
+use std::fs::File;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use nanovhd_disk::{Disk, PartitionTable, check_container, check_partitions};
+use nanovhd_tree::{Finding, ReadAt, Tree};
+use nanovhd_wim::{Note, Wim};
+use thiserror::Error;
+
+use crate::disk_image::{FileSystem, Part, file_system, open, parts};
+use crate::media::{Found, recognise};
+use crate::text::causes;
+use crate::volume::StreamFailure;
+use crate::{ContentError, Media, MediaError, Origin, Progress, Size, Stage, VolumeError};
+use compare::Comparison;
+use describe::{describe_table, describe_volume, meaning};
+use digest::Expectations;
+
+pub use known::{KnownDifference, KnownKind};
+pub use report::{Check, Compared, Fault, Place, RuleCount, Verification};
+pub use rule::ContentRule;
+
+/// How a disk image is verified.
+#[derive(Debug, Clone, Default)]
+pub struct VerifyOptions {
+    /// How many threads compute digests; by default as many as the machine runs at once.
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// Why a disk image can't be verified.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// It is no disk image, or can't be opened.
+    #[error(transparent)]
+    Input(#[from] MediaError),
+    /// The file is something else than a disk image.
+    #[error("`{}` is {found}, not a disk image", path.display())]
+    NotADisk {
+        /// The file.
+        path: PathBuf,
+        /// What its first bytes say it is.
+        found: &'static str,
+    },
+    /// It is a disk image, but none that can be read.
+    #[error("can't open the disk `{}`", path.display())]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: nanovhd_disk::OpenError,
+    },
+    /// The image to compare with can't be read.
+    #[error(transparent)]
+    Image(VolumeError),
+    /// The file can't be read.
+    #[error("can't read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system reports.
+        source: io::Error,
+    },
+    /// A content of the disk can't be read.
+    #[error("can't read the contents of `{}`", path.display())]
+    Contents {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ContentError,
+    },
+    /// The caller's [`Progress`] asked to stop.
+    #[error("stopped before everything was checked")]
+    Cancelled,
+}
+
+impl VerifyError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotADisk { .. } => Some("give a disk image: VHDX, VHD or raw".to_owned()),
+            Self::Image(e) => e.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// Checks every structure of a disk image: container, partition table, FAT and NTFS volumes. With an
+/// image of a media given, it also compares every file of the Windows volume with that image.
+///
+/// # Errors
+/// [`VerifyError`]: something can't be read, or is no disk image. Damage is no error but a finding.
+pub fn verify(
+    path: impl AsRef<Path>,
+    against: Option<(&Media, u32)>,
+    options: &VerifyOptions,
+    progress: &dyn Progress,
+) -> Result<Verification, VerifyError> {
+    let path = path.as_ref();
+    let io = |source| MediaError::Io { path: path.to_owned(), source };
+    let is_folder = std::fs::metadata(path).map_err(io)?.is_dir();
+    let not_a_disk = |found| VerifyError::NotADisk { path: path.to_owned(), found };
+    if is_folder {
+        return Err(not_a_disk("a folder"));
+    }
+    let file = File::open(path).map_err(io)?;
+    match recognise(&file).map_err(io)? {
+        Found::Disk(_) => {}
+        Found::Wim => return Err(not_a_disk("a Windows image (WIM)")),
+        Found::Iso => return Err(not_a_disk("an ISO image")),
+        Found::Other(found) => return Err(not_a_disk(found)),
+    }
+    let image = against.map(|(media, index)| media.volume(index)).transpose().map_err(VerifyError::Image)?;
+    let expected = against.zip(image.as_ref()).map(|((media, index), image)| Expected {
+        tree: image.tree(),
+        notes: image.notes(),
+        wim: media.wim(),
+        wim_path: media.wim_path(),
+        index,
+        knows_changes: false,
+    });
+    run(&file, path, expected.as_ref(), options, progress)
+}
+
+/// What a volume should hold.
+pub(crate) struct Expected<'e> {
+    pub(crate) tree: &'e Tree,
+    /// What the tree does not keep of the image.
+    pub(crate) notes: &'e [Note],
+    pub(crate) wim: &'e Wim<File>,
+    pub(crate) wim_path: &'e Path,
+    pub(crate) index: u32,
+    /// Whether the tree's times of the last change are those that the volume was given.
+    pub(crate) knows_changes: bool,
+}
+
+/// Verifies a file that is known to be a disk image.
+pub(crate) fn run(
+    file: &File,
+    path: &Path,
+    expected: Option<&Expected<'_>>,
+    options: &VerifyOptions,
+    progress: &dyn Progress,
+) -> Result<Verification, VerifyError> {
+    let start = Instant::now();
+    let threads = options.threads.or_else(|| std::thread::available_parallelism().ok());
+    let mut session = Session {
+        path,
+        progress,
+        threads: threads.unwrap_or(NonZeroUsize::MIN),
+        counts: BTreeMap::new(),
+        report: Verification::new(path.to_owned()),
+    };
+    progress.begin(Stage::Checking, Size(0));
+    let result = session.disk(&Watched { inner: file, progress }, expected);
+    if progress.cancelled() {
+        return Err(VerifyError::Cancelled);
+    }
+    result?;
+    let mut report = session.finish();
+    report.seconds = start.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+/// Ends every read when the caller wants to stop.
+struct Watched<'a, R> {
+    inner: R,
+    progress: &'a dyn Progress,
+}
+
+impl<R: ReadAt> ReadAt for Watched<'_, R> {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        if self.progress.cancelled() {
+            return Err(io::Error::other("stopped"));
+        }
+        self.inner.read_at(buf, offset)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.inner.len()
+    }
+}
+
+/// A verification under way.
+struct Session<'a> {
+    path: &'a Path,
+    progress: &'a dyn Progress,
+    threads: NonZeroUsize,
+    counts: BTreeMap<&'static str, u64>,
+    report: Verification,
+}
+
+impl Session<'_> {
+    fn disk(&mut self, file: &Watched<'_, &File>, expected: Option<&Expected<'_>>) -> Result<(), VerifyError> {
+        let findings = check_container(file).map_err(|e| self.read(e))?;
+        let damaged = !findings.is_empty();
+        self.add(Place::Container, None, findings);
+        let disk = match Disk::open(file) {
+            Ok(disk) => disk,
+            Err(nanovhd_disk::OpenError::Read(e)) => return Err(self.read(e)),
+            Err(e) if damaged => return self.stop(&e),
+            Err(source) => return Err(VerifyError::Disk { path: self.path.to_owned(), source }),
+        };
+        let replayed = if disk.log_replayed() { ", its log replayed" } else { "" };
+        let size = Size(disk.virtual_size());
+        self.checked(
+            Place::Container,
+            None,
+            format!("{} of {size}{replayed}", crate::disk_inspection::kind(disk.format())),
+        );
+
+        let sector_size = disk.sector_size();
+        let findings = check_partitions(&disk, sector_size).map_err(|e| self.read(e))?;
+        self.add(Place::PartitionTable, None, findings);
+        let table = match PartitionTable::read(&disk, sector_size) {
+            Ok(table) => table,
+            Err(e) => return self.stop(&e),
+        };
+        self.checked(Place::PartitionTable, None, describe_table(table.as_ref()));
+        let parts = parts(table.as_ref(), disk.virtual_size());
+        for part in &parts {
+            self.volume(&disk, part)?;
+        }
+        expected.map_or(Ok(()), |expected| self.contents(&disk, &parts, expected))
+    }
+
+    /// The structures of one volume.
+    fn volume(&mut self, disk: &dyn ReadAt, part: &Part<'_>) -> Result<(), VerifyError> {
+        let place = match file_system(disk, part) {
+            FileSystem::Ntfs => Place::Ntfs,
+            FileSystem::Fat => Place::Fat,
+            FileSystem::Other => return Ok(()),
+        };
+        self.check(disk, part, place)?;
+        let origin = Origin { path: self.path.to_owned(), image: None, partition: part.number };
+        let what = match open(disk, *part, origin) {
+            Ok(volume) => describe_volume(&volume),
+            Err(e) => format!("{}, not readable: {}", if place == Place::Ntfs { "NTFS" } else { "FAT" }, causes(&e)),
+        };
+        self.checked(place, part.number, what);
+        Ok(())
+    }
+
+    /// The files of the Windows volume beside those of the image.
+    fn contents(
+        &mut self,
+        disk: &dyn ReadAt,
+        parts: &[Part<'_>],
+        expected: &Expected<'_>,
+    ) -> Result<(), VerifyError> {
+        let is_ntfs = |part: &&Part<'_>| file_system(disk, part) == FileSystem::Ntfs;
+        let Some(part) = parts.iter().filter(is_ntfs).rev().max_by_key(|part| part.size) else {
+            return self.miss("there is no NTFS volume to compare with the image".to_owned());
+        };
+        let origin = Origin { path: self.path.to_owned(), image: None, partition: part.number };
+        let volume = match open(disk, *part, origin) {
+            Ok(volume) => volume,
+            Err(e) if self.counts.is_empty() => return self.miss(causes(&e)),
+            Err(e) => return self.stop(&e),
+        };
+        let expectations = Expectations { wim: expected.wim, knows_changes: expected.knows_changes };
+        let cluster_size = volume.ntfs_cluster_size().unwrap_or_default();
+        let walk = Comparison::walk(expected.tree, &volume, volume.tree(), cluster_size, &expectations);
+        let mut comparison = walk.map_err(|e| self.read(e))?;
+        let hashed = digest::run(&mut comparison, &volume, self.threads, self.progress);
+        let (contents, bytes) = hashed.map_err(|e| self.unreadable(e))?;
+        let wim = expected.wim_path.to_owned();
+        self.report.comparison =
+            Some(Compared { wim, index: expected.index, names: comparison.names, contents, bytes });
+        expected.notes.iter().for_each(|note| comparison.known.note(note));
+        self.report.known_differences = comparison.known.finish();
+        let (faults, counts) = comparison.log.finish();
+        self.counts.extend(counts);
+        self.report.findings.extend(faults);
+        Ok(())
+    }
+
+    fn add(&mut self, place: Place, partition: Option<u32>, findings: Vec<Finding>) {
+        for finding in findings {
+            *self.counts.entry(finding.rule).or_default() += 1;
+            self.report.findings.push(Fault::new(place, partition, finding));
+        }
+    }
+
+    fn checked(&mut self, place: Place, partition: Option<u32>, what: String) {
+        self.report.checks.push(Check { place, partition, what });
+    }
+
+    /// What is so damaged that no more can be read of it. It has findings already.
+    fn stop(&mut self, e: &dyn StdError) -> Result<(), VerifyError> {
+        self.report.stopped = Some(causes(e));
+        Ok(())
+    }
+
+    /// Everything of the image is missing.
+    fn miss(&mut self, detail: String) -> Result<(), VerifyError> {
+        let rule = ContentRule::Missing.name();
+        *self.counts.entry(rule).or_default() += 1;
+        let (place, path) = (Place::Contents, Some("\\".to_owned()));
+        self.report.findings.push(Fault { rule, place, partition: None, record: None, offset: None, path, detail });
+        Ok(())
+    }
+
+    fn read(&self, source: io::Error) -> VerifyError {
+        VerifyError::Read { path: self.path.to_owned(), source }
+    }
+
+    fn unreadable(&self, failure: StreamFailure) -> VerifyError {
+        match failure {
+            StreamFailure::Receiver(e) => self.read(e),
+            StreamFailure::Content { error, .. } => {
+                VerifyError::Contents { path: self.path.to_owned(), source: error }
+            }
+        }
+    }
+
+    fn finish(mut self) -> Verification {
+        let count = |(rule, count)| RuleCount { rule, meaning: meaning(rule), count };
+        self.report.rules = self.counts.into_iter().map(count).collect();
+        self.report.clean = self.report.rules.is_empty() && self.report.stopped.is_none();
+        self.report
+    }
+}
+
+impl Session<'_> {
+    /// The rules of one volume.
+    fn check(&mut self, _disk: &dyn ReadAt, _part: &Part<'_>, _place: Place) -> Result<(), VerifyError> {
+        Ok(())
+    }
+}
