@@ -6,9 +6,11 @@
 mod containers;
 mod esp;
 mod fat;
+mod log;
 mod partitions;
 mod pinned;
 mod property;
 mod readers;
+mod rules;
 mod support;
 mod writer;

@@ -148,7 +148,7 @@ fn as_qemu_reads(file: &NamedTempFile, disk: &Disk<File>) {
     }
     let (copy, raw) = (copy.path().to_str().unwrap(), raw.path().to_str().unwrap());
     if tool("qemu-img", ["check", "-q", "-r", "all", "-f", "vhdx", copy]).is_some() {
-        check("qemu-img", ["compare", "-s", "-f", "vhdx", "-F", "raw", copy, raw]).unwrap();
+        check("qemu-img", ["compare", "-f", "vhdx", "-F", "raw", copy, raw]).unwrap();
     }
 }
 
