@@ -3,7 +3,7 @@
 #
 #   judge_disk.sh DISK FILE.wim IMAGE
 #
-# Needs qemu-img, sfdisk, sgdisk, fsck.vfat, ntfsfix, ntfsinfo, fsstat, fls, wimlib-imagex, and from PyPI
+# Needs qemu-img, sfdisk, sgdisk, fsck.vfat, ntfs-3g, ntfsfix, ntfsinfo, fsstat, fls, wimlib-imagex, and from PyPI
 # checkdisk and dissect.ntfs for the python3 on the PATH. No root. Stops at the first complaint.
 set -euo pipefail
 disk=$1 wim=$2 image=$3
@@ -66,5 +66,7 @@ if grep -E "(^|[^0-9])[1-9][0-9]* ($counted)" "$work/said" || ! grep -q 'directo
 fi
 
 python3 "$here/compare_volume.py" "$volume" "$wim" "$image"
+# Mounting needs FUSE, which a container may not have; then libntfs-3g still judges through wimlib.
+python3 "$here/compare_mount.py" "$volume" "$wim" "$image" || [ $? = 77 ] || complain "the mounted volume differs"
 check wimlib-imagex capture "$volume" "$work/found.wim" found --compress=none
 python3 "$here/compare_wims.py" "$wim" "$image" "$work/found.wim" 1
