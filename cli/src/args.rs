@@ -16,7 +16,8 @@ Exit codes:
   1    failed: the output can't be written, a path is not there, …
   2    wrong usage: arguments that are unknown, missing or don't fit the image
   3    bad input: the media is missing, damaged or of a kind that is not supported
-  130  interrupted; nothing is left behind";
+  4    a disk is not as it should be: verify has findings
+  130  interrupted; nothing unfinished is left behind";
 
 const BUILD_EXAMPLES: &str = "\
 Examples:
@@ -32,9 +33,47 @@ Examples:
   nanovhd plan --media media --edition datacenter -o nano.vhdx
   nanovhd plan --media NanoServer.wim --image 2 --json | jq .partitions";
 
-const IMAGE_HELP: &str = "\
-IMAGE is a .wim file or a media folder. If it holds several images, choose one by its number or name \
-behind a colon: NanoServer.wim:2";
+/// What stands for a volume.
+macro_rules! source_help {
+    () => {
+        "\
+SOURCE is one of
+  NanoServer.wim, NanoServer.wim:2   a .wim file or a media folder, and which of its images is meant,
+                                     by number or name, if it holds several
+  nano.vhdx, nano.vhdx:windows       the Windows partition of a disk (VHDX, VHD or raw): the largest
+                                     with NTFS on it
+  nano.vhdx:esp, nano.vhdx:2         the EFI system partition; a partition by number or name
+  volume.img                         an NTFS or FAT volume without partitions around it
+What a file is, its bytes say and not its name."
+    };
+}
+
+const SOURCE_HELP: &str = source_help!();
+
+const EXTRACT_HELP: &str = concat!(
+    source_help!(),
+    "
+
+Files keep their paths below DIR, their times and their hard links. Nothing is written outside DIR.
+Symbolic links and junctions are not made, security descriptors and attributes are not taken over;
+what is left out is said at the end. Names that this machine can't have are left out with all that is
+below them, and the exit code is 1.
+
+Examples:
+  nanovhd extract NanoServer.wim:2 Windows/System32/drivers -o out
+  nanovhd extract nano.vhdx:esp -o esp"
+);
+
+const VERIFY_EXAMPLES: &str = "\
+Checked are the container with its log and tables, the partition table, and the structures of every FAT
+and NTFS volume, by whomever they were made. With --against, every file of the Windows partition is
+compared with the image that it came from: names, 8.3 names, hard links, attributes, times, security
+descriptors, reparse points, object ids, extended attributes, streams, and the SHA-1 of every content.
+
+Examples:
+  nanovhd verify nano.vhdx
+  nanovhd verify nano.vhdx --against NanoServer.wim:2
+  nanovhd verify nano.vhdx --against media:2 --json | jq .rules";
 
 /// Turns Windows images (WIM) into virtual disks, without Windows.
 ///
@@ -57,14 +96,20 @@ pub(crate) enum Command {
     /// Show what build would make, and write nothing
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(Plan),
-    /// Show which images a media holds
+    /// Show which images a media holds, or which partitions a disk has
     Inspect(Inspect),
-    /// List a directory of an image
-    #[command(after_help = IMAGE_HELP)]
+    /// List a directory of an image or a disk
+    #[command(after_help = SOURCE_HELP)]
     Ls(Ls),
-    /// Write a file of an image to standard output
-    #[command(after_help = IMAGE_HELP)]
+    /// Write a file of an image or a disk to standard output
+    #[command(after_help = SOURCE_HELP)]
     Cat(Cat),
+    /// Copy files and folders out of an image or a disk
+    #[command(after_help = EXTRACT_HELP)]
+    Extract(Extract),
+    /// Check every structure of a disk, and compare its files with the image
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(Verify),
 }
 
 /// `nanovhd build`.
@@ -75,6 +120,16 @@ pub(crate) struct Build {
     /// The file to make; its suffix says what kind: .vhdx, .vhd, .raw or .img
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
+    /// Read the disk back and compare it with the image before it gets its name
+    #[arg(long)]
+    pub(crate) verify: bool,
+}
+
+impl Build {
+    /// How the plan is to be carried out.
+    pub(crate) fn options(&self) -> BuildOptions {
+        BuildOptions { verify: self.verify, ..self.job.options() }
+    }
 }
 
 /// `nanovhd plan`: the arguments of `build`, but the output is not needed.
@@ -95,21 +150,14 @@ pub(crate) struct Job {
     /// Replace the output file if there is one
     #[arg(short, long)]
     pub(crate) force: bool,
-    /// Unpack with N threads [default: all that the machine has]
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<NonZeroUsize>,
-    /// Print the result as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Print nothing but errors
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) manner: Manner,
 }
 
 impl Job {
     /// How the plan is to be carried out.
     pub(crate) fn options(&self) -> BuildOptions {
-        BuildOptions { threads: self.threads, overwrite: self.force }
+        BuildOptions { threads: self.manner.threads, overwrite: self.force, verify: false }
     }
 }
 
@@ -158,9 +206,9 @@ pub(crate) struct Recipe {
 /// `nanovhd inspect`.
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// A .wim file, or a folder like the Windows Server 2016 media
+    /// A .wim file, a folder like the Windows Server 2016 media, or a disk (VHDX, VHD, raw)
     #[arg(value_name = "PATH")]
-    pub(crate) media: PathBuf,
+    pub(crate) path: PathBuf,
     /// Print it as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -169,9 +217,9 @@ pub(crate) struct Inspect {
 /// `nanovhd ls`.
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
-    /// The media, and which image of it
-    #[arg(value_name = "IMAGE[:N]", value_parser = value_parser!(Reference))]
-    pub(crate) image: Reference,
+    /// A media and which of its images, or a disk and which of its partitions
+    #[arg(value_name = "SOURCE", value_parser = value_parser!(Reference))]
+    pub(crate) source: Reference,
     /// The directory, with / or \ between names [default: the root]
     #[arg(value_name = "PATH", default_value = "\\", hide_default_value = true)]
     pub(crate) path: String,
@@ -183,12 +231,61 @@ pub(crate) struct Ls {
 /// `nanovhd cat`.
 #[derive(Debug, Args)]
 pub(crate) struct Cat {
-    /// The media, and which image of it
-    #[arg(value_name = "IMAGE[:N]", value_parser = value_parser!(Reference))]
-    pub(crate) image: Reference,
+    /// A media and which of its images, or a disk and which of its partitions
+    #[arg(value_name = "SOURCE", value_parser = value_parser!(Reference))]
+    pub(crate) source: Reference,
     /// The file, with / or \ between names; FILE:STREAM means a named stream
     #[arg(value_name = "PATH")]
     pub(crate) path: String,
+}
+
+/// `nanovhd extract`.
+#[derive(Debug, Args)]
+pub(crate) struct Extract {
+    /// A media and which of its images, or a disk and which of its partitions
+    #[arg(value_name = "SOURCE", value_parser = value_parser!(Reference))]
+    pub(crate) source: Reference,
+    /// Files and folders, with / or \ between names [default: everything]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+    /// The folder for them, made if it is not there
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// Write each named stream to a file FILE:STREAM
+    #[arg(long)]
+    pub(crate) streams: bool,
+    /// Replace files that are there already
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) manner: Manner,
+}
+
+/// `nanovhd verify`.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The disk: VHDX, VHD or raw
+    #[arg(value_name = "DISK")]
+    pub(crate) disk: PathBuf,
+    /// The media that it was built from, and which of its images
+    #[arg(long, value_name = "MEDIA[:N]", value_parser = value_parser!(Reference))]
+    pub(crate) against: Option<Reference>,
+    #[command(flatten)]
+    pub(crate) manner: Manner,
+}
+
+/// How something long is done.
+#[derive(Debug, Args)]
+pub(crate) struct Manner {
+    /// Work with N threads [default: all that the machine has]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 }
 
 /// Takes one of a few words. clap lists them in the help and after a typo.

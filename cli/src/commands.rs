@@ -5,10 +5,13 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nanovhd::{DiskFormat, FormatError, Inspection, Media, Recipe, Selection};
+use nanovhd::{
+    BuildError, DiskFormat, DiskInspection, ExtractOptions, FormatError, Input, Inspection, Media, Recipe, Selection,
+    Verification, VerifyOptions,
+};
 use serde::Serialize;
 
-use crate::args::{self, Build, Cat, Cli, Command, Inspect, Job, Ls, Plan};
+use crate::args::{self, Build, Cat, Cli, Command, Extract, Inspect, Ls, Manner, Plan, Verify};
 use crate::failure::Failure;
 use crate::progress::{Watcher, say};
 
@@ -20,6 +23,8 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Inspect(args) => inspect(args),
         Command::Ls(args) => ls(args),
         Command::Cat(args) => cat(args),
+        Command::Extract(args) => extract(args),
+        Command::Verify(args) => verify(args),
     }
 }
 
@@ -29,19 +34,28 @@ fn build(args: &Build) -> Result<(), Failure> {
     let media = Media::open(&job.recipe.media)?;
     let plan = recipe.plan(&media)?;
     // First, so that a warning is not taken for the reason of a refusal.
-    plan.check_output(&args.output, &job.options())?;
-    if !job.quiet {
+    plan.check_output(&args.output, &args.options())?;
+    if !job.manner.quiet {
         for warning in &plan.outline().warnings {
             say(&format!("warning: {warning}"));
         }
     }
+    let result = watched(&job.manner, |watcher| plan.build(&args.output, &args.options(), watcher))?;
+    if let Err(BuildError::Findings(verification)) = &result {
+        show(verification.as_ref(), &job.manner)?;
+    }
+    show(&result?, &job.manner)
+}
+
+/// Does something long, with progress on standard error, until it is done or the user stops it.
+fn watched<T>(manner: &Manner, work: impl FnOnce(&Watcher) -> T) -> Result<T, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let on_signal = Arc::clone(&stop);
     ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed)).map_err(io::Error::other)?;
-    let watcher = Watcher::new(job.quiet, stop);
-    let result = plan.build(&args.output, &job.options(), &watcher);
+    let watcher = Watcher::new(manner.quiet, stop);
+    let result = work(&watcher);
     watcher.finish();
-    show(&result?, job)
+    Ok(result)
 }
 
 fn plan(args: &Plan) -> Result<(), Failure> {
@@ -52,11 +66,11 @@ fn plan(args: &Plan) -> Result<(), Failure> {
     if let Some(output) = &args.output {
         plan.check_output(output, &job.options())?;
     }
-    show(&plan, job)
+    show(&plan, &job.manner)
 }
 
-fn show(result: &(impl Serialize + Display), job: &Job) -> Result<(), Failure> {
-    match (job.json, job.quiet) {
+fn show(result: &(impl Serialize + Display), manner: &Manner) -> Result<(), Failure> {
+    match (manner.json, manner.quiet) {
         (true, _) => json(result),
         (false, true) => Ok(()),
         (false, false) => print(&result.to_string()),
@@ -107,26 +121,65 @@ fn source_date_epoch() -> Result<Option<i64>, Failure> {
 }
 
 fn inspect(args: &Inspect) -> Result<(), Failure> {
-    let inspection = Inspection::of(&Media::open(&args.media)?);
-    if args.json { json(&inspection) } else { print(&inspection.to_string()) }?;
-    if inspection.is_damaged() {
-        return Err(Failure::input(format!("`{}` is damaged, as shown", inspection.wim.display())));
+    let manner = Manner { threads: None, json: args.json, quiet: false };
+    let is_damaged = match Input::open(&args.path)? {
+        Input::Media(media) => {
+            let inspection = Inspection::of(&media);
+            show(&inspection, &manner)?;
+            inspection.is_damaged()
+        }
+        Input::Disk(disk) => {
+            let inspection = DiskInspection::of(&disk);
+            show(&inspection, &manner)?;
+            inspection.is_damaged()
+        }
+    };
+    if is_damaged {
+        return Err(Failure::input(format!("`{}` is damaged, as shown", args.path.display())));
     }
     Ok(())
 }
 
 fn ls(args: &Ls) -> Result<(), Failure> {
-    let media = Media::open(&args.image.path)?;
-    let image = media.choose(&args.image.selection())?.image.index;
-    let listing = media.volume(image)?.list(&args.path)?;
+    let input = Input::open(&args.source.path)?;
+    let listing = input.volume(args.source.part.as_ref())?.list(&args.path)?;
     if args.json { json(&listing) } else { print(&listing.to_string()) }
 }
 
 fn cat(args: &Cat) -> Result<(), Failure> {
-    let media = Media::open(&args.image.path)?;
-    let image = media.choose(&args.image.selection())?.image.index;
-    media.volume(image)?.cat(&args.path, &mut io::stdout())?;
+    let input = Input::open(&args.source.path)?;
+    input.volume(args.source.part.as_ref())?.cat(&args.path, &mut io::stdout())?;
     Ok(())
+}
+
+fn extract(args: &Extract) -> Result<(), Failure> {
+    let input = Input::open(&args.source.path)?;
+    let volume = input.volume(args.source.part.as_ref())?;
+    let options = ExtractOptions { threads: args.manner.threads, overwrite: args.force, streams: args.streams };
+    let extraction = watched(&args.manner, |watcher| volume.extract(&args.paths, &args.output, &options, watcher))??;
+    show(&extraction, &args.manner)?;
+    match extraction.left_out.iter().find(|left| left.is_failure()) {
+        Some(left) => Err(Failure::failed(format!("not everything was extracted: {left}"))),
+        None => Ok(()),
+    }
+}
+
+fn verify(args: &Verify) -> Result<(), Failure> {
+    let media = args.against.as_ref().map(|against| Media::open(&against.path)).transpose()?;
+    let against = match (&media, &args.against) {
+        (Some(media), Some(against)) => Some((media, media.choose(&against.selection())?.image.index)),
+        _ => None,
+    };
+    let options = VerifyOptions { threads: args.manner.threads };
+    let verification = watched(&args.manner, |watcher| nanovhd::verify(&args.disk, against, &options, watcher))??;
+    show(&verification, &args.manner)?;
+    if verification.clean { Ok(()) } else { Err(unclean(&verification)) }
+}
+
+fn unclean(verification: &Verification) -> Failure {
+    let (disk, count) = (verification.image.display(), verification.count());
+    let findings = if count == 1 { "finding" } else { "findings" };
+    Failure::findings(format!("`{disk}` has {count} {findings}"))
 }
 
 fn print(text: &str) -> Result<(), Failure> {

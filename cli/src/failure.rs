@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use nanovhd::{
-    BrowseError, BuildError, FormatError, LayoutError, MediaError, OutputError, PlanError, SelectionError,
-    VolumeError,
+    BrowseError, BuildError, ExtractError, FormatError, InputError, LayoutError, MediaError, OutputError, PlanError,
+    SelectionError, VerifyError, VolumeError,
 };
 
 /// Something could not be done.
@@ -15,6 +15,8 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 /// What is read is wrong.
 const INPUT: u8 = 3;
+/// A disk is not as it should be.
+const FINDINGS: u8 = 4;
 /// The user stopped it: 128 and the number of SIGINT, as shells have it.
 const INTERRUPTED: u8 = 130;
 
@@ -35,6 +37,16 @@ impl Failure {
     /// An error in what was read.
     pub(crate) fn input(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { error: error.into(), hint: None, code: INPUT }
+    }
+
+    /// Something was not done that was asked for.
+    pub(crate) fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { error: error.into(), hint: None, code: FAILED }
+    }
+
+    /// A disk that is not as it should be.
+    pub(crate) fn findings(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { error: error.into(), hint: None, code: FINDINGS }
     }
 
     /// Prints it, and gives the exit code. A reader that wants no more of the output is no failure.
@@ -130,6 +142,7 @@ impl From<BuildError> for Failure {
     fn from(e: BuildError) -> Self {
         let code = match &e {
             BuildError::Cancelled => INTERRUPTED,
+            BuildError::Findings(_) => FINDINGS,
             BuildError::Content { .. }
             | BuildError::Wim { .. }
             | BuildError::HostFile { .. }
@@ -140,9 +153,42 @@ impl From<BuildError> for Failure {
     }
 }
 
+impl From<InputError> for Failure {
+    fn from(e: InputError) -> Self {
+        Self { hint: e.hint(), code: INPUT, error: e.into() }
+    }
+}
+
 impl From<VolumeError> for Failure {
     fn from(e: VolumeError) -> Self {
-        Self::input(e)
+        match e {
+            VolumeError::Selection(e) => e.into(),
+            VolumeError::NoPartition { .. } => Self { hint: e.hint(), code: USAGE, error: e.into() },
+            e => Self { hint: e.hint(), code: INPUT, error: e.into() },
+        }
+    }
+}
+
+impl From<ExtractError> for Failure {
+    fn from(e: ExtractError) -> Self {
+        let code = match e {
+            ExtractError::Path(e) => return e.into(),
+            ExtractError::Content { .. } | ExtractError::Container { .. } => INPUT,
+            ExtractError::Cancelled => INTERRUPTED,
+            _ => FAILED,
+        };
+        Self { hint: e.hint(), code, error: e.into() }
+    }
+}
+
+impl From<VerifyError> for Failure {
+    fn from(e: VerifyError) -> Self {
+        let code = match &e {
+            VerifyError::Cancelled => INTERRUPTED,
+            VerifyError::Read { .. } => FAILED,
+            _ => INPUT,
+        };
+        Self { hint: e.hint(), code, error: e.into() }
     }
 }
 

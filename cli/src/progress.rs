@@ -11,7 +11,7 @@ use nanovhd::{Progress, Size, Stage};
 /// How often a line says how far it is: logs of long builds stay short, and none looks frozen.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Shows a build's progress, and stops it when the user wants to.
+/// Shows how far something is, and stops it when the user wants to.
 pub(crate) struct Watcher {
     stop: Arc<AtomicBool>,
     show: Show,
@@ -24,7 +24,7 @@ enum Show {
 }
 
 impl Watcher {
-    /// Watches a build that `stop` stops.
+    /// Watches what `stop` stops.
     pub(crate) fn new(quiet: bool, stop: Arc<AtomicBool>) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let show = if quiet {
@@ -50,6 +50,9 @@ fn words(stage: Stage) -> &'static str {
         Stage::Contents => "unpacking files",
         Stage::Structures => "writing the file system",
         Stage::Sync => "syncing to disk",
+        Stage::Extracting => "extracting files",
+        Stage::Checking => "checking structures",
+        Stage::Comparing => "comparing contents",
         _ => "working",
     }
 }

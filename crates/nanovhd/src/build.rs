@@ -26,7 +26,11 @@ use thiserror::Error;
 use crate::contents::{Contents, HostError, Sink};
 use crate::outline::path_text;
 use crate::output::{Partial, Target};
-use crate::{DiskFormat, Outline, OutputError, Owners, Plan, Progress, Size, Stage};
+use crate::text::counted;
+use crate::verify::{self, Expected};
+use crate::{
+    DiskFormat, Outline, OutputError, Owners, Plan, Progress, Size, Stage, Verification, VerifyError, VerifyOptions,
+};
 
 /// How a plan is carried out. None of it changes the bytes of the output.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +39,9 @@ pub struct BuildOptions {
     pub threads: Option<NonZeroUsize>,
     /// Whether an existing output file is replaced.
     pub overwrite: bool,
+    /// Whether the output is verified, and every file on it compared with the image, before it gets
+    /// its name.
+    pub verify: bool,
 }
 
 /// What was built.
@@ -55,11 +62,13 @@ pub struct Report {
     pub sync_seconds: f64,
     /// Threads that unpacked.
     pub threads: usize,
+    /// What verifying the output came to, if that was asked for.
+    pub verification: Option<Verification>,
     /// The plan that was carried out.
     pub plan: Outline,
 }
 
-/// Two lines: what there is now, and how long it took.
+/// Two lines: what there is now, and how long it took. One more if it was verified.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { output, file_length, unpacked, seconds, sync_seconds, .. } = self;
@@ -71,7 +80,14 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "{unpacked} unpacked in {seconds:.1} s ({rate:.0} MiB/s), {sync_seconds:.1} s of them for the sync to disk"
-        )
+        )?;
+        self.verification.as_ref().map_or(Ok(()), |verification| {
+            writeln!(
+                f,
+                "verified in {:.1} s of them: every structure, and every file against the image",
+                verification.seconds
+            )
+        })
     }
 }
 
@@ -142,6 +158,12 @@ pub enum BuildError {
         /// What was found.
         found: u64,
     },
+    /// The output can't be verified.
+    #[error("can't verify the output")]
+    Verify(#[source] VerifyError),
+    /// The output is not as it should be.
+    #[error("the output has {}, so it was removed", counted(.0.count(), "finding"))]
+    Findings(Box<Verification>),
     /// The structures of the volume can't be made.
     #[error("can't write the NTFS structures of `{}`", path.display())]
     Structures {
@@ -165,7 +187,9 @@ impl BuildError {
                 Some("the WIM is damaged: compare its checksum with that of the download, or copy it anew".to_owned())
             }
             Self::HostFileChanged { .. } => Some("run again when the file is at rest".to_owned()),
+            Self::Findings(_) => Some("this is a fault of nanovhd or of the machine: please report it".to_owned()),
             Self::Cancelled
+            | Self::Verify(_)
             | Self::Write { .. }
             | Self::Wim { .. }
             | Self::HostFile { .. }
@@ -228,6 +252,7 @@ impl Plan<'_> {
             options.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
         let work = Work { plan: self, partial: &partial, progress, stopped: AtomicBool::new(false) };
         work.write(threads)?;
+        let verification = if options.verify { Some(work.verify(threads)?) } else { None };
 
         progress.begin(Stage::Sync, Size(0));
         let sync = Instant::now();
@@ -244,6 +269,7 @@ impl Plan<'_> {
             seconds: start.elapsed().as_secs_f64(),
             sync_seconds,
             threads: threads.get(),
+            verification,
             plan: self.outline.clone(),
         })
     }
@@ -280,6 +306,27 @@ impl Work<'_> {
             whole.write_all_at(bytes, *offset).map_err(|e| self.io(e))?;
         }
         disk.finish().map_err(|e| self.io(e))
+    }
+
+    /// Reads the output back. Only one without findings is good.
+    fn verify(&self, threads: NonZeroUsize) -> Result<Verification, BuildError> {
+        let plan = self.plan;
+        let expected = Expected {
+            tree: &plan.tree,
+            notes: &[],
+            wim: plan.media.wim(),
+            wim_path: plan.media.wim_path(),
+            index: plan.outline.image.index,
+            knows_changes: true,
+        };
+        let options = VerifyOptions { threads: Some(threads) };
+        let path = self.partial.path();
+        match verify::run(self.partial.file(), path, Some(&expected), &options, self.progress) {
+            Ok(verification) if verification.clean => Ok(verification),
+            Ok(verification) => Err(BuildError::Findings(Box::new(verification))),
+            Err(VerifyError::Cancelled) => Err(BuildError::Cancelled),
+            Err(e) => Err(BuildError::Verify(e)),
+        }
     }
 
     /// Brings all contents to their places.

@@ -45,7 +45,6 @@ pub(super) struct Place<'t> {
 pub(super) struct Comparison<'c, 't> {
     want: &'t Tree,
     have: &'t Tree,
-    volume: &'c Volume<'c>,
     cluster_size: u32,
     expectations: &'c Expectations<'c>,
     /// Directories by number.
@@ -75,7 +74,6 @@ impl<'c, 't> Comparison<'c, 't> {
         let mut this = Self {
             want,
             have,
-            volume,
             cluster_size,
             expectations,
             nodes: vec![Node { parent: 0, name: None }],
