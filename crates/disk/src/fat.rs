@@ -13,6 +13,7 @@
 //! 256 deep. Memory is that of the FAT and of what is named.
 
 mod chain;
+mod check;
 mod directory;
 pub(crate) mod format;
 mod geometry;
@@ -30,6 +31,7 @@ use zerocopy::FromZeros;
 use zerocopy::IntoBytes;
 
 pub use self::chain::ChainFault;
+pub use self::check::check_fat;
 use self::format::{BootSector, EXTENDED_SIGNATURE, NO_NAME};
 use self::geometry::Geometry;
 pub use self::geometry::{FatKind, FatOpenError};

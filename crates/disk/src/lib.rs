@@ -79,7 +79,7 @@ mod writer;
 
 pub use container::{Container, ContainerError, ContainerOptions, Format};
 pub use esp::{EspError, EspFile, EspOptions, PathFault, format_esp};
-pub use fat::{ChainFault, FatFiles, FatKind, FatOpenError, FatReadError, FatRule, FatTree, FatVolume};
+pub use fat::{ChainFault, FatFiles, FatKind, FatOpenError, FatReadError, FatRule, FatTree, FatVolume, check_fat};
 pub use partition::{
     DiskLayout, FoundKind, FoundPartition, MBR_BOOT_CODE, MbrPartition, Partition, PartitionError, PartitionKind,
     PartitionReadError, PartitionRule, PartitionTable, Scheme, check_partitions, gpt_table, mbr_table,

@@ -98,6 +98,15 @@ impl Chain {
         Ok(chain)
     }
 
+    /// Leaves at most the first `limit` clusters.
+    pub(crate) fn truncate(&mut self, limit: u32) {
+        self.runs.retain_mut(|run| {
+            run.count = run.count.min(limit.saturating_sub(run.start));
+            run.count > 0
+        });
+        self.clusters = self.clusters.min(limit);
+    }
+
     fn push(&mut self, cluster: u32) {
         match self.runs.last_mut() {
             // Clusters are below 2^28, so there is no overflow.

@@ -64,6 +64,11 @@ fn assert_same(found: &Listing, expected: &Listing) {
     }
 }
 
+fn assert_clean<R: ReadAt>(volume: &FatVolume<R>) {
+    let findings = volume.check().unwrap();
+    assert!(findings.is_empty(), "{}", findings.iter().map(|finding| format!("{finding}\n")).collect::<String>());
+}
+
 #[test]
 fn our_own_volumes_are_read_back() {
     for sector_size in [512, 4096] {
@@ -75,6 +80,7 @@ fn our_own_volumes_are_read_back() {
         assert_eq!(volume.serial(), Some(0x0bad_cafe));
         assert_eq!(u64::from(volume.hidden_sectors()), MIB / u64::from(sector_size));
         assert_eq!(volume.size(), esp::options(sector_size).size);
+        assert_clean(&volume);
         let expected = with_directories(files.into_iter().map(|file| (file.path, file.data)));
         assert_same(&listing(&volume), &expected);
     }
@@ -180,6 +186,7 @@ fn volumes_of_mtools_are_read_back() {
         for step in tree.walk().filter(|step| !step.file.is_directory()) {
             assert_eq!(step.file.metadata.times.written, Filetime::from_unix(1_000_000_000), "{}", step.path());
         }
+        assert_clean(&volume);
         assert_same(&listing(&volume), &with_directories(files));
     }
 }
@@ -266,8 +273,9 @@ proptest! {
         let files: Vec<_> = names.map(|(path, len)| (path, pattern(len as u64, len))).collect();
         let folder = folder(&files);
         if let Some(image) = mkfs(MIB, &["-F", "12"]) && (files.is_empty() || mcopy(&image, folder.path()).is_some()) {
-            let found = listing(&FatVolume::open(image.as_file()).unwrap());
-            assert_same(&found, &with_directories(files));
+            let volume = FatVolume::open(image.as_file()).unwrap();
+            assert_clean(&volume);
+            assert_same(&listing(&volume), &with_directories(files));
         }
     }
 }
