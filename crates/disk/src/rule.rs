@@ -46,6 +46,7 @@ rules! {
         VhdxRegionUnknown "vhdx-region-unknown" "Every region that must be understood is known.",
         VhdxRegionMissing "vhdx-region-missing" "There are a block table and metadata.",
         VhdxMetadataTable "vhdx-metadata-table" "The metadata table has its signature and at most 2047 entries, 1024 of users.",
+        VhdxMetadataFlags "vhdx-metadata-flags" "A known metadata item has its flags, and no reserved bit is set.",
         VhdxMetadataPlace "vhdx-metadata-place" "A metadata item lies in its region, behind the table, with the length it needs.",
         VhdxMetadataOverlap "vhdx-metadata-overlap" "Metadata items share no bytes.",
         VhdxMetadataTwice "vhdx-metadata-twice" "No metadata item is there twice.",

@@ -9,9 +9,9 @@ use super::read::{Disk, FoundKind, FoundPartition, PartitionTable};
 use super::rule::Faults;
 use super::{PartitionRule as Rule, Scheme};
 
-/// How many partitions within an extended one are looked for. Windows has no more letters than 24, Linux
-/// no more minor numbers than 60.
-const MAX_LOGICAL: u32 = 128;
+/// How many links of an extended partition are followed. Windows has no more letters than 24, Linux no
+/// more minor numbers than 60.
+const MAX_LINKS: u32 = 128;
 
 /// Where the entries are in an MBR.
 const ENTRIES: u64 = 446;
@@ -109,7 +109,7 @@ fn chain<R: ReadAt>(
     let start = extended.first / disk.sector;
     let end = start + extended.size / disk.sector;
     let mut at = start;
-    loop {
+    for _ in 0..MAX_LINKS {
         let offset = at * disk.sector;
         let link = disk.mbr(at)?;
         if link.signature.get() != MBR_SIGNATURE {
@@ -119,12 +119,7 @@ fn chain<R: ReadAt>(
         let [entry, next, ..] = &link.entries;
         if entry.kind != 0 {
             // Numbers go on from the last, whatever entry it came from.
-            let number = 5 + u32::try_from(logical.len()).unwrap_or(MAX_LOGICAL);
-            if number >= 5 + MAX_LOGICAL {
-                let detail = format_args!("more than {MAX_LOGICAL} partitions are not looked for");
-                faults.add(Rule::MbrExtended, offset, detail);
-                return Ok(());
-            }
+            let number = 5 + u32::try_from(logical.len()).unwrap_or(u32::MAX - 5);
             check_status(entry, number, offset + ENTRIES, faults);
             logical.extend(found(entry, number, at, offset + ENTRIES, disk, faults));
         }
@@ -139,4 +134,7 @@ fn chain<R: ReadAt>(
         }
         at = to;
     }
+    let detail = format_args!("the chain from sector {start} has more than {MAX_LINKS} links");
+    faults.add(Rule::MbrExtended, at * disk.sector, detail);
+    Ok(())
 }

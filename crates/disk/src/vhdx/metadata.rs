@@ -20,16 +20,19 @@ const MAX_USER_ENTRIES: usize = 1024;
 /// The longest item. Section 2.6.1.2.
 const MAX_ITEM: u64 = 1 << 20;
 
+/// The flags that mean something.
+const ALL_FLAGS: u32 = IS_USER | IS_VIRTUAL_DISK | IS_REQUIRED;
+
 /// Bytes of the metadata table in front of the entries.
 const TABLE_HEAD: usize = 32;
 
-/// The items that every disk has, and their lengths.
-const ITEMS: [(Uuid, usize); 5] = [
-    (FILE_PARAMETERS, 8),
-    (VIRTUAL_DISK_SIZE, 8),
-    (LOGICAL_SECTOR_SIZE, 4),
-    (PHYSICAL_SECTOR_SIZE, 4),
-    (VIRTUAL_DISK_ID, 16),
+/// The items that every disk has, their lengths and their flags.
+const ITEMS: [(Uuid, usize, u32); 5] = [
+    (FILE_PARAMETERS, 8, IS_REQUIRED),
+    (VIRTUAL_DISK_SIZE, 8, IS_REQUIRED | IS_VIRTUAL_DISK),
+    (LOGICAL_SECTOR_SIZE, 4, IS_REQUIRED | IS_VIRTUAL_DISK),
+    (PHYSICAL_SECTOR_SIZE, 4, IS_REQUIRED | IS_VIRTUAL_DISK),
+    (VIRTUAL_DISK_ID, 16, IS_REQUIRED | IS_VIRTUAL_DISK),
 ];
 
 /// What the virtual disk is like.
@@ -66,7 +69,7 @@ pub(super) fn parse<R: ReadAt>(file: &R, region: &Range<u64>, faults: &mut Fault
     let mut values = MetadataItems::new_zeroed();
     let mut to = values.as_mut_bytes();
     let mut missing = false;
-    for (guid, len) in ITEMS {
+    for (guid, len, _) in ITEMS {
         let (value, rest) = to.split_at_mut(len);
         match items.iter().find(|item| item.guid == guid && !item.user) {
             Some(item) => file.read_exact_at(value, item.range.start)?,
@@ -90,6 +93,9 @@ fn entries(table: &[u8], at: u64, faults: &mut Faults) -> Result<Vec<(MetadataEn
     if head.signature != METADATA_SIGNATURE {
         let detail = format_args!("the table starts with \"metadata\", this with \"{found}\"");
         return Err(faults.stop(Rule::VhdxMetadataTable, at, detail));
+    }
+    if head.reserved.get() != 0 || head.reserved2 != [0; 20] {
+        faults.note(Rule::VhdxMetadataTable, at, format_args!("reserved bytes are not zero"));
     }
     if count > MAX_ENTRIES {
         let detail = format_args!("{count} entries, the most is {MAX_ENTRIES}");
@@ -118,7 +124,8 @@ fn items(entries: &[(MetadataEntry, u64)], region: &Range<u64>, faults: &mut Fau
             faults.refuse(Rule::VhdxMetadataTwice, at, format_args!("item {guid} has been there before"));
             continue;
         }
-        let known = ITEMS.iter().find(|(known, _)| *known == guid && !user);
+        let known = ITEMS.iter().find(|(known, ..)| *known == guid && !user);
+        check_flags(entry, known.map(|(.., flags)| *flags), at, faults);
         if known.is_none() && flags & IS_REQUIRED != 0 && (user || guid != PARENT_LOCATOR) {
             faults.refuse(Rule::VhdxMetadataUnknown, at, format_args!("nothing is known of item {guid}"));
         }
@@ -126,7 +133,7 @@ fn items(entries: &[(MetadataEntry, u64)], region: &Range<u64>, faults: &mut Fau
         let fits = offset >= u64::from(METADATA_ITEMS) && offset + length <= region.end - region.start;
         // An item without bytes is nowhere.
         let placed = if length == 0 { offset == 0 } else { fits && length <= MAX_ITEM };
-        if !placed || known.is_some_and(|(_, expected)| *expected as u64 != length) {
+        if !placed || known.is_some_and(|(_, expected, _)| *expected as u64 != length) {
             let detail = format_args!("item {guid} can't be {length} bytes at {offset:#x} of its region");
             faults.refuse(Rule::VhdxMetadataPlace, at, detail);
             continue;
@@ -135,6 +142,15 @@ fn items(entries: &[(MetadataEntry, u64)], region: &Range<u64>, faults: &mut Fau
         items.push(Item { guid, user, range: start..start + length, at });
     }
     items
+}
+
+/// `expected`: the flags of a known item.
+fn check_flags(entry: &MetadataEntry, expected: Option<u32>, at: u64, faults: &mut Faults) {
+    let (flags, reserved) = (entry.flags.get(), entry.reserved.get());
+    if expected.is_some_and(|expected| flags != expected) || flags & !ALL_FLAGS != 0 || reserved != 0 {
+        let detail = format_args!("an item has the flags {flags:#x} and {reserved:#x} behind them");
+        faults.note(Rule::VhdxMetadataFlags, at, detail);
+    }
 }
 
 fn check_overlaps(items: &[Item], faults: &mut Faults) {

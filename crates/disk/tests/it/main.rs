@@ -6,6 +6,7 @@
 mod containers;
 mod esp;
 mod fat;
+mod hostile;
 mod log;
 mod partitions;
 mod pinned;
@@ -13,4 +14,5 @@ mod property;
 mod readers;
 mod rules;
 mod support;
+mod tables;
 mod writer;

@@ -169,7 +169,7 @@ fn disks_that_windows_made_are_read_as_qemu_reads_them() {
         assert_eq!((disk.format(), disk.virtual_size()), (Format::VhdxDynamic, size));
         assert_eq!((disk.creator(), disk.log_replayed(), disk.sector_size()), (Some(creator), replayed, 512));
         // The block that the log puts into the block table is the one with all the data.
-        assert_eq!(disk.data_ranges().collect::<Vec<_>>(), [0..32 * MIB]);
+        assert!(disk.data_ranges().eq(std::iter::once(0..32 * MIB)));
         as_qemu_reads(&file, &disk);
         assert_eq!(check_partitions(&disk, 512).unwrap(), []);
         let table = PartitionTable::read(&disk, 512).unwrap();

@@ -68,7 +68,7 @@ const LOCATOR: Uuid = uuid!("A8D35F2D-B30B-454D-ABF7-D3D84834AB0C");
 const BAT_REGION: Uuid = uuid!("2DC27766-F623-4200-9D64-115E9BFD4A08");
 
 /// What breaks the rule in a VHDX of [`log::image`](crate::log::image).
-fn break_vhdx(rule: ContainerRule, image: &mut Vec<u8>) -> bool {
+fn break_vhdx(rule: ContainerRule, image: &mut [u8]) -> bool {
     use ContainerRule as R;
     match rule {
         R::VhdxIdentifier => image[0] ^= 1,
@@ -97,6 +97,7 @@ fn break_vhdx(rule: ContainerRule, image: &mut Vec<u8>) -> bool {
         R::VhdxRegionUnknown => add_region(image, OTHER, 5 * MIB, 1 << 20, 1),
         R::VhdxRegionMissing => regions(image, |table| table[8] = 1),
         R::VhdxMetadataTable => image[METADATA] ^= 1,
+        R::VhdxMetadataFlags => image[METADATA + 32 + 24] |= 2,
         R::VhdxMetadataPlace => set(image, METADATA + 32 + 16, 4096_u32.to_le_bytes()),
         R::VhdxMetadataOverlap => add_item(image, OTHER, (64 << 10) + 39, 5, 1),
         R::VhdxMetadataTwice => {
@@ -110,10 +111,10 @@ fn break_vhdx(rule: ContainerRule, image: &mut Vec<u8>) -> bool {
         R::VhdxSectorSize => set(image, ITEMS + 16, 520_u32.to_le_bytes()),
         R::VhdxDiskSize => set(image, ITEMS + 8, (16 * MIB + 5).to_le_bytes()),
         R::VhdxTableLength => set(image, ITEMS + 8, (1_u64 << 40).to_le_bytes()),
-        R::VhdxBlockState => bat(image, 2, 4 * MIB | 7),
-        R::VhdxBlockZero => bat(image, 7, 6 * MIB | 2),
-        R::VhdxBlockPlace => bat(image, 7, 2 * MIB | 6),
-        R::VhdxBlockOverlap => bat(image, 7, 4 * MIB | 6),
+        R::VhdxBlockState => bat(image, 2, (4 * MIB) | 7),
+        R::VhdxBlockZero => bat(image, 7, (6 * MIB) | 2),
+        R::VhdxBlockPlace => bat(image, 7, (2 * MIB) | 6),
+        R::VhdxBlockOverlap => bat(image, 7, (4 * MIB) | 6),
         // A larger disk has its first bitmap behind 4096 blocks.
         R::VhdxBitmapState => {
             set(image, ITEMS + 8, (5 * GIB).to_le_bytes());
@@ -147,7 +148,7 @@ fn dynamic_header(image: &mut [u8], change: impl Fn(&mut [u8])) {
 }
 
 /// What breaks the rule in a dynamic VHD of 16 MiB with its blocks 1 and 6 in the file.
-fn break_vhd(rule: ContainerRule, image: &mut Vec<u8>) -> bool {
+fn break_vhd(rule: ContainerRule, image: &mut [u8]) -> bool {
     use ContainerRule as R;
     let end = image.len() - 512;
     match rule {
@@ -244,7 +245,7 @@ fn a_damaged_copy_is_replaced_by_the_other() {
 #[test]
 fn messages_say_where_and_what() {
     let mut image = crate::log::image();
-    bat(&mut image, 7, 2 * MIB | 6);
+    bat(&mut image, 7, (2 * MIB) | 6);
     assert_eq!(
         Disk::open(image).unwrap_err().to_string(),
         "the disk image is damaged: vhdx-block-place: at 0x300038: block 7 can't be at 0x200000"
