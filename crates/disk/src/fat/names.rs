@@ -32,7 +32,7 @@ pub(crate) enum LongFault {
     Checksum { found: u8, expected: u8 },
     #[error("a part of a long name says type {kind} and cluster {cluster}, expected 0 and 0")]
     Fields { kind: u8, cluster: u16 },
-    #[error("a long name has something else than 0xffff after its end")]
+    #[error("a long name has something else than 0xffff after its end, or that before its end")]
     Padding,
     #[error("a long name ends before its last part, or is empty")]
     Empty,
@@ -124,6 +124,8 @@ impl LongNames {
         let units: Vec<u16> = whole.chain(&last[..end]).copied().collect();
         Some(match units.len() {
             _ if end == 0 || units.contains(&0) => Err(LongFault::Empty),
+            // No character; here it is what fills up, and nothing ends the name before it.
+            _ if units.contains(&0xffff) => Err(LongFault::Padding),
             len if len > MAX_NAME_UNITS => Err(LongFault::TooLong(len)),
             _ => Ok(Name::from_units(units)),
         })
