@@ -71,7 +71,7 @@ fn fsck_finds_nothing_wrong() {
         for word in ["differ", "wrong", "Dirty", "dirty", "Expected", "Orphan", "uninitialized", "bad", "Bad"] {
             assert!(!report.contains(word), "{word} in {report}");
         }
-        // 471 files and the 15 directories of their paths.
+        // 471 files, the 14 directories of their paths and the label.
         assert!(report.contains(": 486 files, "), "{report}");
     }
 }

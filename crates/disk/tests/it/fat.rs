@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
 
-use nanovhd_disk::{FatKind, FatVolume};
+use nanovhd_disk::{FatKind, FatRule, FatVolume};
 use nanovhd_tree::{Attributes, Filetime, ReadAt, Source, SourceId};
 use proptest::prelude::*;
 use tempfile::NamedTempFile;
@@ -191,6 +191,75 @@ fn volumes_of_mtools_are_read_back() {
     }
 }
 
+/// What `fsck.vfat` counts: files, directories and the label, and clusters. It must find nothing.
+fn fsck(image: &NamedTempFile) -> Option<(usize, u32)> {
+    let report = check("fsck.vfat", ["-vn".as_ref(), image.path().as_os_str()])?;
+    let line = report.lines().find(|line| line.contains(" files, ")).unwrap();
+    let (_, counts) = line.rsplit_once(": ").unwrap();
+    let (files, clusters) = counts.split_once(" files, ").unwrap();
+    let (_, clusters) = clusters.split_once('/').unwrap();
+    Some((files.parse().unwrap(), clusters.trim_end_matches(" clusters").parse().unwrap()))
+}
+
+#[test]
+fn volumes_that_mtools_changed_are_clean() {
+    for (size, arguments) in [
+        (720 << 10, &["-F", "12", "-f", "1", "-r", "512"][..]),
+        (2880 << 10, &["-F", "12"]),
+        (16 * MIB, &["-F", "16", "-s", "1", "-R", "9"]),
+        (64 * MIB, &["-F", "16", "-M", "0xf0"]),
+        (64 * MIB, &["-F", "32", "-s", "1", "-h", "63", "-f", "1"]),
+        (64 * MIB, &["-F", "32", "-s", "1", "-b", "3", "-R", "40"]),
+        (600 * MIB, &["-F", "32", "-S", "2048"]),
+    ] {
+        let files = tools_tree(10_000);
+        let folder = folder(&files);
+        let Some(image) = mkfs(size, arguments) else { return };
+        assert_clean(&FatVolume::open(image.as_file()).unwrap());
+        if mcopy(&image, folder.path()).is_none() {
+            return;
+        }
+        let path = image.path().to_str().unwrap();
+        for arguments in [
+            &["mdel", "::/SHORT.TXT", "::/many/of the same beginning 01*"][..],
+            &["mren", "::/lower.txt", "::/a new name that is longer than the old.text"],
+            &["mmd", "::/new", "::/new/one more"],
+            &["mdeltree", "::/deep/er/and"],
+            &["mmove", "::/many/of the same beginning 0007", "::/new"],
+            &["mattrib", "+h", "+r", "::/low.UPP"],
+            &["mlabel", "::RENAMED"],
+        ] {
+            let fixed = [arguments[0], "-i", path];
+            check("env", ["LC_ALL=C.UTF-8"].into_iter().chain(fixed).chain(arguments[1..].iter().copied())).unwrap();
+        }
+        let volume = FatVolume::open(image.as_file()).unwrap();
+        assert_clean(&volume);
+        assert_eq!(volume.label().unwrap(), Some("RENAMED".into()));
+        let found = listing(&volume);
+        assert_eq!(found["/new/of the same beginning 0007"].as_deref(), Some(&pattern(7, 30)[..]));
+        if let Some(counts) = fsck(&image) {
+            assert_eq!(counts, (found.len() + 1, volume.clusters()), "{arguments:?}");
+        }
+    }
+}
+
+#[test]
+fn a_volume_without_a_label_is_clean() {
+    let image = tempfile::Builder::new().suffix(".fat").tempfile().unwrap();
+    image.as_file().set_len(40 * MIB).unwrap();
+    let path = image.path().to_str().unwrap();
+    if check("mkfs.vfat", ["-F", "32", "-s", "1", path]).is_some() {
+        let volume = FatVolume::open(image.as_file()).unwrap();
+        assert_clean(&volume);
+        assert_eq!(volume.label().unwrap(), None);
+    }
+    let options = nanovhd_disk::EspOptions { label: String::new(), ..esp::options(512) };
+    let image = esp::image(&options, &esp::sample());
+    let volume = FatVolume::open(image.as_file()).unwrap();
+    assert_clean(&volume);
+    assert_eq!(volume.label().unwrap(), None);
+}
+
 /// Everything on a volume as the `fatfs` crate sees it.
 fn listing_of_the_library(bytes: &[u8]) -> Listing {
     let volume = fatfs::FileSystem::new(Cursor::new(bytes.to_vec()), fatfs::FsOptions::new()).unwrap();
@@ -261,7 +330,12 @@ proptest! {
             }
         }
         let bytes = disk.into_inner();
-        let found = listing(&FatVolume::open(&bytes).unwrap());
+        let volume = FatVolume::open(&bytes).unwrap();
+        // The library's known faults, which our own volumes don't have.
+        let known = [FatRule::DotEntries.name(), FatRule::InfoBackup.name()];
+        let findings = volume.check().unwrap();
+        prop_assert!(findings.iter().all(|finding| known.contains(&finding.rule)), "{:?}", findings);
+        let found = listing(&volume);
         assert_same(&found, &with_directories(files));
         assert_same(&found, &listing_of_the_library(&bytes));
     }

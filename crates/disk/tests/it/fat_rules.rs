@@ -447,6 +447,8 @@ fn exercise(bytes: &[u8]) -> [bool; 2] {
                 assert_eq!(offset, step.file.content().unwrap().len());
             }
             assert!(volume.read(&found.files, u32::MAX, 0, &mut buf).is_err());
+        } else {
+            assert!(!findings.is_empty(), "not read, and nothing found");
         }
     } else {
         assert!(!findings.is_empty(), "refused without a finding");
