@@ -6,6 +6,7 @@
 mod containers;
 mod esp;
 mod fat;
+mod fat_rules;
 mod hostile;
 mod log;
 mod partitions;
