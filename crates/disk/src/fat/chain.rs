@@ -120,3 +120,24 @@ impl Chain {
         self.runs.iter().any(|run| (run.cluster..run.cluster + run.count).contains(&cluster))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_merged_and_cut() {
+        let mut chain = Chain::default();
+        for cluster in [5, 6, 7, 3, 9, 10] {
+            assert!(!chain.has(cluster));
+            chain.push(cluster);
+        }
+        let run = |start, cluster, count| Run { start, cluster, count };
+        assert_eq!(chain.runs, [run(0, 5, 3), run(3, 3, 1), run(4, 9, 2)]);
+        assert!(chain.has(6) && chain.has(10) && !chain.has(8));
+        for (limit, runs) in [(9, 3), (5, 3), (4, 2), (2, 1), (0, 0)] {
+            chain.truncate(limit);
+            assert_eq!((chain.runs.len(), chain.clusters), (runs, limit.min(6)));
+        }
+    }
+}

@@ -224,7 +224,7 @@ impl Geometry {
             let fat32 = boot.fat32();
             demand(fat32.version.get() == 0, Version(fat32.version.get()));
             let active = active_fat(boot);
-            demand(active < boot.fats, ActiveFat { active, fats: boot.fats });
+            demand(active < boot.fats.max(1), ActiveFat { active, fats: boot.fats });
         } else {
             demand(boot.root_entries.get() > 0, NoRoot);
         }
@@ -333,4 +333,85 @@ fn active_fat(boot: &BootSector) -> u8 {
     let flags = if boot.is_fat32() { boot.fat32().flags.get() } else { 0 };
     let active = if flags & NOT_MIRRORED == 0 { 0 } else { flags & ACTIVE_FAT };
     u8::try_from(active).expect("four bits")
+}
+
+#[cfg(test)]
+mod tests {
+    use zerocopy::{FromBytes, FromZeros, IntoBytes};
+
+    use super::*;
+
+    /// A boot sector of FAT12 or FAT16 with room for so many clusters of 512 bytes.
+    fn boot(clusters: u32) -> BootSector {
+        let mut boot = BootSector::new_zeroed();
+        boot.sector_size = 512.into();
+        boot.cluster_sectors = 1;
+        boot.reserved_sectors = 1.into();
+        boot.fats = 2;
+        boot.root_entries = 16.into();
+        boot.fat_sectors_16 = 256.into();
+        boot.total_sectors_32 = (1 + 2 * 256 + 1 + clusters).into();
+        boot.signature = BOOT_SIGNATURE;
+        boot
+    }
+
+    /// Makes it one of FAT32, which has no root directory in front of the clusters.
+    fn fat32(mut boot: BootSector) -> BootSector {
+        let (fields, _) = super::super::format::Fat32::mut_from_prefix(&mut boot.rest).unwrap();
+        fields.fat_sectors = 600.into();
+        fields.root_cluster = 2.into();
+        boot.total_sectors_32 = (boot.total_sectors_32.get() - 1 + 2 * (600 - 256)).into();
+        (boot.fat_sectors_16, boot.root_entries) = (0.into(), 0.into());
+        boot
+    }
+
+    #[test]
+    fn the_number_of_clusters_tells_the_kind() {
+        for (clusters, expected) in [
+            (1, Ok(FatKind::Fat12)),
+            (4_084, Ok(FatKind::Fat12)),
+            (4_085, Ok(FatKind::Fat16)),
+            (65_524, Ok(FatKind::Fat16)),
+            (65_525, Err("the volume has 65525 clusters, at most 65524 can be")),
+            (0, Err("the first cluster would be at 0x40400, and the volume ends at 0x40400")),
+        ] {
+            let found = Geometry::new(&boot(clusters), u64::MAX).map_err(|faults| faults[0].to_string());
+            assert_eq!(found.map(|geometry| geometry.kind), expected.map_err(str::to_owned), "{clusters}");
+        }
+        for clusters in [1, 65_525, 76_798] {
+            let geometry = Geometry::new(&fat32(boot(clusters)), u64::MAX).unwrap();
+            assert_eq!((geometry.kind, geometry.clusters), (FatKind::Fat32, clusters));
+        }
+        // Entries 0 and 1 are no cluster's.
+        let faults = Geometry::new(&fat32(boot(76_799)), u64::MAX).unwrap_err();
+        assert!(
+            matches!(faults[..], [FatOpenError::FatTooShort { found: 307_200, needed: 307_204, .. }]),
+            "{faults:?}"
+        );
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        let faults = Geometry::new(&BootSector::new_zeroed(), 512).unwrap_err();
+        assert_eq!(faults.len(), 6, "{faults:?}");
+        let mut boot = boot(100);
+        boot.total_sectors_32 = 5_000.into();
+        let faults = Geometry::new(&boot, 5_000 * 512 - 1).unwrap_err();
+        assert!(matches!(faults[..], [FatOpenError::Truncated { expected: 2_560_000, found: 2_559_999 }]));
+    }
+
+    #[test]
+    fn no_boot_sector_makes_a_sum_overflow() {
+        for byte in [0, 1, 2, 0x10, 0x80, 0xff] {
+            let mut boot = BootSector::new_zeroed();
+            boot.as_mut_bytes().fill(byte);
+            for (cluster, sector) in [(1, 512_u16), (128, 4096)] {
+                (boot.signature, boot.cluster_sectors, boot.sector_size) = (BOOT_SIGNATURE, cluster, sector.into());
+                for _ in 0..2 {
+                    let _ = Geometry::new(&boot, u64::MAX);
+                    boot.fat_sectors_16 = 0.into();
+                }
+            }
+        }
+    }
 }

@@ -189,3 +189,138 @@ fn lower(c: char) -> char {
 pub(crate) fn label(bytes: &[u8; 11]) -> Name {
     Name::from(part(bytes, false).as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use zerocopy::{FromBytes, FromZeros, IntoBytes};
+
+    use super::*;
+
+    fn short(name: &[u8; 11]) -> Entry {
+        let mut entry = Entry::new_zeroed();
+        entry.name = *name;
+        entry
+    }
+
+    /// The parts of a long name in the order in which they lie.
+    fn parts(name: &str, entry: &Entry) -> Vec<LongEntry> {
+        let mut units: Vec<u16> = name.encode_utf16().collect();
+        let count = units.len().div_ceil(UNITS_PER_ENTRY);
+        if !units.len().is_multiple_of(UNITS_PER_ENTRY) {
+            units.push(0);
+        }
+        units.resize(count * UNITS_PER_ENTRY, 0xffff);
+        let part = |(index, units): (usize, &[u16])| {
+            let mut bytes = LongEntry::new_zeroed();
+            bytes.order = u8::try_from(index + 1).unwrap() | if index + 1 == count { LAST_PART } else { 0 };
+            bytes.checksum = short_name_checksum(&entry.name);
+            bytes.attributes = super::super::format::LONG_NAME;
+            let all = bytes.units_1.iter_mut().chain(&mut bytes.units_2).chain(&mut bytes.units_3);
+            all.zip(units).for_each(|(place, unit)| *place = (*unit).into());
+            bytes
+        };
+        units.chunks(UNITS_PER_ENTRY).enumerate().map(part).rev().collect()
+    }
+
+    /// The name that the parts give, and what is wrong with them. They lie at 0, 32 and so on.
+    fn read(parts: &[LongEntry], entry: &Entry) -> (Option<Name>, Vec<(LongFault, u64)>) {
+        let mut names = LongNames::default();
+        for (part, offset) in parts.iter().zip((0..).step_by(32)) {
+            names.part(part, offset);
+        }
+        (names.finish(entry), names.faults)
+    }
+
+    #[test]
+    fn long_names_are_put_together() {
+        let entry = short(b"SHORT~1 TXT");
+        let longest = "x".repeat(255);
+        for name in ["a", "exactly 13...", "fourteen units", "exactly 26 units, two parts", "größe-ж-漢字", &longest]
+        {
+            assert_eq!(read(&parts(name, &entry), &entry), (Some(name.into()), vec![]), "{name}");
+        }
+    }
+
+    #[test]
+    fn damaged_long_names_are_left_out_and_told_of() {
+        let entry = short(b"SHORT~1 TXT");
+        let good = parts("a long name with three parts of it", &entry);
+        let of = |change: &dyn Fn(&mut Vec<LongEntry>)| {
+            let mut parts = good.clone();
+            change(&mut parts);
+            read(&parts, &entry)
+        };
+        let found = short_name_checksum(&entry.name);
+        let cases: [(&dyn Fn(&mut Vec<LongEntry>), LongFault, u64); 11] = [
+            (&|parts| drop(parts.remove(0)), LongFault::Orphan, 0),
+            (&|parts| drop(parts.remove(1)), LongFault::Order { found: 1, expected: 2 }, 32),
+            (&|parts| drop(parts.pop()), LongFault::Missing(1), 0),
+            (&|parts| parts.swap(1, 2), LongFault::Order { found: 1, expected: 2 }, 32),
+            (&|parts| parts[0].order = LAST_PART, LongFault::First(0), 0),
+            (&|parts| parts[0].order = LAST_PART | 21, LongFault::First(21), 0),
+            (&|parts| parts[1].checksum ^= 1, LongFault::Checksum { found: found ^ 1, expected: found }, 32),
+            (
+                &|parts| parts.iter_mut().for_each(|part| part.checksum = 1),
+                LongFault::Checksum { found: 1, expected: found },
+                0,
+            ),
+            (&|parts| parts[1].units_2[0] = 0.into(), LongFault::Empty, 0),
+            (&|parts| parts[0].units_1[0] = 0.into(), LongFault::Empty, 0),
+            (&|parts| parts[1].units_2[0] = 0xffff.into(), LongFault::Padding, 0),
+        ];
+        for (change, fault, offset) in cases {
+            let (name, faults) = of(change);
+            assert_eq!((name, faults.last()), (None, Some(&(fault, offset))));
+        }
+        let (name, faults) = read(&parts(&"x".repeat(256), &entry), &entry);
+        assert_eq!((name, faults), (None, vec![(LongFault::TooLong(256), 0)]));
+    }
+
+    #[test]
+    fn a_new_name_ends_the_one_before() {
+        let entry = short(b"SHORT~1 TXT");
+        let mut both = parts("a name of two parts", &entry);
+        both.truncate(1);
+        both.extend(parts("another of two parts", &entry));
+        assert_eq!(read(&both, &entry), (Some("another of two parts".into()), vec![(LongFault::Orphan, 0)]));
+    }
+
+    #[test]
+    fn what_does_no_harm_is_told_of() {
+        let entry = short(b"SHORT~1 TXT");
+        let mut one = parts("name", &entry);
+        one[0].cluster = 5.into();
+        one[0].units_3[1] = 7.into();
+        let faults = vec![(LongFault::Fields { kind: 0, cluster: 5 }, 0), (LongFault::Padding, 0)];
+        assert_eq!(read(&one, &entry), (Some("name".into()), faults));
+    }
+
+    #[test]
+    fn short_names_are_decoded() {
+        for (name, case, expected) in [
+            (b"README  TXT", 0, "README.TXT"),
+            (b"README  TXT", LOWER_BASE, "readme.TXT"),
+            (b"README  TXT", LOWER_EXTENSION, "README.txt"),
+            (b"README  TXT", LOWER_BASE | LOWER_EXTENSION, "readme.txt"),
+            (b"A B        ", 0xff, "a b"),
+            (b"\x05\x80\x9a      \xe1 ", 0, "σÇÜ. ß"),
+            (b"X\x90Y        ", LOWER_BASE, "xéy"),
+            (b"        EXT", 0, ".EXT"),
+        ] {
+            let mut entry = short(name);
+            entry.case = case;
+            assert_eq!(short_name_with_case(&entry), expected.into(), "{name:02x?}");
+            assert_eq!(short_name(&entry).to_string().to_uppercase(), expected.to_uppercase());
+        }
+        assert_eq!(label(b"A LABEL    "), "A LABEL".into());
+        assert!(label(b"           ").is_empty());
+    }
+
+    #[test]
+    fn a_part_is_as_large_as_an_entry() {
+        let entry = short(b"SHORT~1 TXT");
+        let part = &parts("name", &entry)[0];
+        let as_entry = Entry::ref_from_bytes(part.as_bytes()).unwrap();
+        assert!(as_entry.is_long_name() && !entry.is_long_name());
+    }
+}

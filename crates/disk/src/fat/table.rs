@@ -141,3 +141,80 @@ impl Claims {
         self.0[cluster as usize / 64] & (1 << (cluster % 64)) != 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fat::geometry::Root;
+
+    fn geometry(kind: FatKind, clusters: u32) -> Geometry {
+        Geometry {
+            kind,
+            sector_size: 512,
+            cluster_size: 512,
+            size: 1 << 20,
+            fat_offset: 512,
+            fat_len: 128 << 10,
+            fats: 1,
+            active_fat: 0,
+            mirrored: true,
+            root: Root::Chain { cluster: 2 },
+            data: 1 << 20,
+            clusters,
+        }
+    }
+
+    #[test]
+    fn entries_of_every_width_are_read() {
+        let mut volume = vec![0xd1; 512];
+        volume.extend([0xf8, 0xff, 0xff, 0x03, 0x40, 0x00, 0xf7, 0x0f, 0x10, 0xff, 0xff, 0xff]);
+        volume.resize(1 << 20, 0);
+        for (kind, expected) in [
+            (FatKind::Fat12, vec![0xff8, 0xfff, 0x003, 0x004, 0xff7, 0x100]),
+            (FatKind::Fat16, vec![0xfff8, 0x03ff, 0x0040, 0x0ff7]),
+            (FatKind::Fat32, vec![0x03ff_fff8, 0x0ff7_0040, 0x0fff_ff10]),
+        ] {
+            let geometry = geometry(kind, 20);
+            let mut fat = FatTable::new(&volume, &geometry);
+            let found: Vec<u32> = (0..).take(expected.len()).map(|cluster| fat.value(cluster).unwrap()).collect();
+            assert_eq!(found, expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn marks_are_told_from_clusters() {
+        for (kind, marks) in [
+            (FatKind::Fat12, [0xff6, 0xff7, 0xff8, 0xfff]),
+            (FatKind::Fat16, [0xfff6, 0xfff7, 0xfff8, 0xffff]),
+            (FatKind::Fat32, [0x0fff_fff6, 0x0fff_fff7, 0x0fff_fff8, 0x0fff_ffff]),
+        ] {
+            let geometry = geometry(kind, 20);
+            let found = marks.map(|mark| link(&geometry, mark));
+            assert_eq!(found, [Link::Other(marks[0]), Link::Bad, Link::End, Link::End]);
+            let found = [0, 1, 2, 21, 22].map(|value| link(&geometry, value));
+            assert_eq!(found, [Link::Free, Link::Other(1), Link::Next(2), Link::Next(21), Link::Other(22)]);
+        }
+    }
+
+    #[test]
+    fn a_scan_and_single_looks_agree_over_pages() {
+        let geometry = geometry(FatKind::Fat32, 30_000);
+        let mut volume = vec![0; 512];
+        volume.extend((0..32_768_u32).flat_map(|n| (n % 29_000).to_le_bytes()));
+        volume.resize(1 << 20, 0);
+        let mut fat = FatTable::new(&volume, &geometry);
+        let mut scanned = Vec::new();
+        fat.scan(|cluster, link| scanned.push((cluster, link))).unwrap();
+        let looked: Vec<_> = (2..30_002).map(|cluster| (cluster, fat.link(cluster).unwrap())).collect();
+        assert_eq!(scanned, looked);
+    }
+
+    #[test]
+    fn a_cluster_is_taken_once() {
+        let mut claims = Claims::new(&geometry(FatKind::Fat16, 127));
+        for cluster in [2, 63, 64, 128] {
+            assert!(!claims.has(cluster) && claims.take(cluster));
+            assert!(claims.has(cluster) && !claims.take(cluster));
+        }
+    }
+}

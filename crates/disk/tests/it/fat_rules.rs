@@ -406,6 +406,21 @@ fn small_volumes_are_checked_too() {
 }
 
 #[test]
+fn the_fat_that_counts_is_read() {
+    let mut image = sound();
+    image.set(0x28, &[0x81, 0]);
+    let (first, len) = (image.fat(0), image.fat_len());
+    image.bytes[first..first + len].fill(0);
+    let found: Vec<_> = image.findings().into_iter().map(|finding| finding.rule).collect();
+    assert_eq!(found, [FatRule::BackupBoot.name()], "the copy of the boot sector has other flags");
+    let volume = FatVolume::open(&image.bytes).unwrap();
+    let found = volume.tree(SourceId(0)).unwrap();
+    let mut buf = [0xd1; 3000];
+    assert_eq!(volume.read(&found.files, 0, 0, &mut buf).unwrap(), 2000);
+    assert_eq!(buf[..2000], pattern(2000, 2000));
+}
+
+#[test]
 fn what_can_not_be_told_is_not_read() {
     let sound = sound();
     let refused: &[Further] = &[
