@@ -5,15 +5,17 @@
 
 A second opinion beside `wimlib-imagex capture` and compare_wims.py, which read volumes with libntfs-3g:
 dissect.ntfs (PyPI) is an implementation of its own. Walks the directory indexes from the root and compares
-every path, the unnamed data and each named stream by SHA-1, and which names are one file. Exit status 0:
-equal, 1: different.
+every path, the unnamed data and each named stream by SHA-1, the extended attributes (which wimlib does
+not capture from a volume), and which names are one file. Exit status 0: equal, 1: different.
 """
 import codecs
 import hashlib
+import struct
 import sys
 
 from dissect.cstruct.types.wchar import Wchar
 from dissect.ntfs import NTFS
+from dissect.ntfs.attr import AttributeHeader
 from dissect.ntfs.mft import ATTRIBUTE_TYPE_CODE
 from wim_reader import Wim
 
@@ -29,6 +31,13 @@ def allow_lone_surrogates():
                              lambda data, errors="": plain.decode(data, "surrogatepass"), name="ntfs-name")
     codecs.register(lambda name: codec if name in ("ntfs-name", "ntfs_name") else None)
     Wchar.__encoding_map__ = {**Wchar.__encoding_map__, "<": "ntfs-name"}
+    AttributeHeader.name = property(attribute_name)
+
+
+def attribute_name(header):
+    """The name of a stream, which may hold lone surrogates too."""
+    header.fh.seek(header.offset + header.header.NameOffset)
+    return header.fh.read(2 * header.header.NameLength).decode("utf-16-le", "surrogatepass")
 
 
 def digest(record, stream):
@@ -47,8 +56,29 @@ def streams_of(record):
     return dict(sorted(named.items()))
 
 
+def extended_attributes(record):
+    """Each as [flags, name, value], as wim_reader.py has them. The sizes that are told besides must fit."""
+    found, packed, at = [], 0, 0
+    attributes = record.attributes.get(ATTRIBUTE_TYPE_CODE.EA, [])
+    data = attributes[0].data() if attributes else b""
+    while at < len(data):
+        step, flags, name_bytes, value_bytes = struct.unpack_from("<IBBH", data, at)
+        end = at + 8 + name_bytes + 1 + value_bytes
+        if step != (end - at + 3 & ~3) or data[at + 8 + name_bytes]:
+            raise ValueError("record %d has an extended attribute of %d bytes" % (record.segment, step))
+        name = data[at + 8:at + 8 + name_bytes].decode("latin-1")
+        found.append([flags, name, data[end - value_bytes:end].hex()])
+        packed += end - at - 4
+        at += step
+    needed = sum(flags >> 7 for flags, _, _ in found)
+    told = [a.data() for a in record.attributes.get(ATTRIBUTE_TYPE_CODE.EA_INFORMATION, [])]
+    if told != ([struct.pack("<HHI", packed, needed, len(data))] if found else []):
+        raise ValueError("record %d tells wrong sizes of its extended attributes" % record.segment)
+    return found
+
+
 def volume_files(path):
-    """{path: [unnamed data, streams, record number]} of what the indexes lead to."""
+    """{path: [unnamed data, streams, extended attributes, record number]} of what the indexes lead to."""
     found, seen = {}, {}
     with open(path, "rb") as f:
         volume = NTFS(f)
@@ -63,7 +93,7 @@ def volume_files(path):
                 at = parent + "/" + name
                 if record.segment not in seen:
                     data = None if record.is_dir() else digest(record, "")
-                    seen[record.segment] = (data, streams_of(record))
+                    seen[record.segment] = (data, streams_of(record), extended_attributes(record))
                 found[at] = [*seen[record.segment], record.segment]
                 if record.is_dir():
                     stack.append((at, record))
@@ -88,13 +118,14 @@ def main():
     volume = volume_files(sys.argv[1])
     image = Wim(sys.argv[2]).files(int(sys.argv[3]))
     image.pop("/")
-    links = link_groups({path: facts[2] for path, facts in volume.items()})
+    links = link_groups({path: facts[3] for path, facts in volume.items()})
     differences = ["%s: only in the volume" % p for p in volume.keys() - image.keys()]
     differences += ["%s: only in the image" % p for p in image.keys() - volume.keys()]
     for path in volume.keys() & image.keys():
         facts = image[path]
         for what, one, two in (("data", volume[path][0], facts["data"]),
                                ("streams", volume[path][1], facts["streams"]),
+                               ("extended_attributes", volume[path][2], facts["extended_attributes"]),
                                ("links", links[path], facts["links"])):
             if one != two:
                 differences.append("%s: %s: %s / %s" % (path, what, str(one)[:200], str(two)[:200]))

@@ -82,7 +82,8 @@ def add_many_streams(b):
     node.streams = [("stream %d" % i, random.bytes(i * 200)) for i in range(50)]
     for number in range(30):
         b.add("%sdirectory/beside the streams %02d.txt" % (base, number), b"x")
-    b.tree.root.streams = [("of the root", b"the root directory may have streams too")]
+    # The records after the root's belong to system files, so those that its streams need lie elsewhere.
+    b.tree.root.streams = [("of the root %d" % i, b"the root directory may have streams too" * i) for i in range(40)]
     link = b.add(base + "link", b"")
     link.reparse, link.streams = symlink("many.txt"), [("of a link", b"a link with a stream" * 50)]
     link = b.directory(base + "junction")
@@ -250,8 +251,9 @@ def torture(scale, large):
 class RandomTree:
     """A tree with a bit of everything, as the seed wants it."""
 
-    LETTERS = ["a", "B", "z", "9", " ", ".", "-", "é", "ß", "ſ", "İ", "я", "文", "\ud83d", "\udc00", "\U0001F5A5",
-               "\uffff", "%", "&", "[", "*", "?", "\t"]
+    LETTERS = ["a", "B", "z", "9", " ", ".", "-", "é", "ß", "ſ", "İ", "я", "文", "\U0001F5A5", "\uffff", "%", "&",
+               "[", "*", "?", "\t"]
+    LONE_SURROGATES = ["\ud83d", "\udc00"]
 
     def __init__(self, seed):
         self.random = content.Random("random tree %s" % seed)
@@ -303,6 +305,8 @@ class RandomTree:
         tail = "%x" % self.number
         length = self.random.pick([1, 3, 8, 20, 100, most]) - len(tail)
         name = "".join(self.random.pick(self.LETTERS) for _ in range(max(length, 0)))
+        if self.chance(25):
+            name += self.random.pick(self.LONE_SURROGATES)
         while len(units(name)) > 2 * (most - len(tail)):
             name = name[:-1]
         return name + tail

@@ -14,6 +14,8 @@ mount -t devtmpfs dev /dev
 for module in /modules/*.ko; do insmod "$module"; done
 exec 3>/dev/vport0p1
 export PYTHONHOME=/usr
+# The lister keeps each folder of a path open.
+ulimit -n 100000
 
 is_ntfs() { [ "$(dd if="$1" bs=1 skip=3 count=8 2>/dev/null)" = "NTFS    " ]; }
 

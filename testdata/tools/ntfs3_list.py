@@ -2,10 +2,11 @@
 
 One line for each name, sorted by path, fields separated by tabs:
 
-    TYPE SIZE MTIME LINKS INODE ATTRIBUTES SHA1 SECURITY-SHA1 PATH [TARGET]
+    TYPE SIZE MTIME LINKS INODE ATTRIBUTES SHA1 SECURITY-SHA1 EXTENDED-SHA1 PATH [TARGET]
 
 TYPE is d, f, l (symbolic link or junction) or o (other); MTIME is in seconds since 1970 with nine
-decimals; ATTRIBUTES are the DOS attributes in hexadecimal; TARGET is where a link leads. What can't be
+decimals; ATTRIBUTES are the DOS attributes in hexadecimal; EXTENDED-SHA1 is that of the extended attributes
+(see `extended_sha1`); TARGET is where a link leads. What can't be
 said is "-". In PATH and TARGET, tab, line feed, carriage return and backslash are \\t \\n \\r \\\\. A name that
 the driver lists but then does not find, and whatever else contradicts itself, is a line that starts
 with "!".
@@ -20,7 +21,7 @@ from hashlib import sha1
 
 ESCAPES = {b"\\": b"\\\\", b"\t": b"\\t", b"\n": b"\\n", b"\r": b"\\r"}
 TYPES = {stat.S_IFDIR: "d", stat.S_IFREG: "f", stat.S_IFLNK: "l"}
-libc = ctypes.CDLL("libc.so.6")
+libc = ctypes.CDLL("libc.so.6", use_errno=True)
 value = ctypes.create_string_buffer(1 << 16)
 buffers = [memoryview(bytearray(1 << 20))]
 
@@ -37,6 +38,21 @@ def xattr(name, key):
     descriptor that there is none."""
     size = libc.lgetxattr(name, key, value, len(value))
     return ctypes.string_at(value, size) if size >= 0 else None
+
+
+def extended_sha1(attributes):
+    """The SHA-1 of extended attributes {name: value}, or "-" if there are none."""
+    parts = [b"%s=%d:%s" % (name, len(data), data) for name, data in sorted(attributes.items())]
+    return sha1(b"".join(parts)).hexdigest() if parts else "-"
+
+
+def extended(name):
+    """The extended attributes of a file, {name: value}."""
+    size = libc.llistxattr(name, value, len(value))
+    if size < 0:
+        raise OSError(ctypes.get_errno(), "can't list the extended attributes")
+    names = ctypes.string_at(value, size).split(b"\0")[:-1]
+    return {attribute: xattr(name, attribute) for attribute in names}
 
 
 def content_sha1(name):
@@ -79,6 +95,7 @@ def describe(name, s, shown):
         "%x" % struct.unpack("<I", attributes) if attributes else "-",
         content_sha1(name) if kind == "f" else "-",
         sha1(security).hexdigest() if security else "-",
+        extended_sha1(extended(name)),
     ]
     line = "\t".join(fields).encode() + b"\t" + escaped(shown)
     return line + b"\t" + target(name) if kind == "l" else line

@@ -206,8 +206,7 @@ def dentry(node, name, short, descriptor_ids, child_offset):
     text = (name + b"\0\0" if name else b"") + (short + b"\0\0" if short else b"")
     body = align8(bytes(8) + fixed + text)
     if node.object_id:
-        item = align8(node.object_id.ljust(64, b"\0"))
-        body += struct.pack("<II", TAG_OBJECT_ID, len(item)) + item
+        body += struct.pack("<II", TAG_OBJECT_ID, len(node.object_id)) + align8(node.object_id)
     if node.extended:
         item = b"".join(xattr_entry(*entry) for entry in node.extended)
         body += struct.pack("<II", TAG_XATTRS, len(item)) + align8(item)

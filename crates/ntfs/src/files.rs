@@ -44,8 +44,10 @@ pub(crate) struct FileEntry {
     pub(crate) slots: Range<usize>,
     /// Its indexes.
     pub(crate) indexes: Range<usize>,
-    /// Records after its base record that it needs for attributes.
+    /// Records besides its base record that it needs for attributes.
     pub(crate) extensions: u32,
+    /// The first of them: the record after the base record, but for the root directory.
+    pub(crate) first_extension: u32,
 }
 
 /// An attribute of a file.

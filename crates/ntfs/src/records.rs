@@ -9,7 +9,7 @@ use zerocopy::little_endian::{U16, U32, U64};
 
 use crate::attribute::{Head, NonResident, Storage, StreamForm, pack, write_list_entry, write_resident};
 use crate::error::WriteError;
-use crate::files::{Attribute, Body, IndexContent};
+use crate::files::{Attribute, Body, FileEntry, IndexContent};
 use crate::flags;
 use crate::format::{ATTRIBUTE_END, AttributeType, RecordHeader, STRIDE, align8, long, protect, record_flags, word};
 use crate::slots::{Payload, Slot};
@@ -48,8 +48,8 @@ struct Header {
 }
 
 impl Volume<'_> {
-    /// The records of a file, its base record first; their numbers follow one another.
-    pub(crate) fn records(&self, at: usize, resident: Resident<'_>) -> Result<Vec<Vec<u8>>, WriteError> {
+    /// The records of a file with their numbers, its base record first.
+    pub(crate) fn records(&self, at: usize, resident: Resident<'_>) -> Result<Vec<(u32, Vec<u8>)>, WriteError> {
         let entry = &self.files[at];
         let attributes = self.attributes(at);
         let packing = self.packing(at);
@@ -73,7 +73,7 @@ impl Volume<'_> {
                 instances: word(members.len()).get(),
             };
             self.finish_record(&mut record, &header);
-            records.push(record);
+            records.push((header.reference.record, record));
         }
         Ok(records)
     }
@@ -101,8 +101,9 @@ impl Volume<'_> {
     }
 
     fn record_reference(&self, at: usize, number: u32) -> FileRef {
-        let base = self.files[at].reference;
-        if number == 0 { base } else { FileRef { record: base.record + number, sequence: 1 } }
+        let FileEntry { reference, first_extension, .. } = self.files[at];
+        let Some(extension) = number.checked_sub(1) else { return reference };
+        FileRef { record: first_extension + extension, sequence: 1 }
     }
 
     fn packing(&self, at: usize) -> Packing {

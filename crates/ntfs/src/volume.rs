@@ -274,8 +274,10 @@ impl<'t> Volume<'t> {
             let file = &mut self.files[at];
             if matches!(file.owner, Owner::User(id) if id != Tree::ROOT) {
                 file.reference = FileRef { record, sequence: 1 };
-                record = record.checked_add(1 + file.extensions).ok_or(LayoutError::TooManyFiles)?;
+                record = record.checked_add(1).ok_or(LayoutError::TooManyFiles)?;
             }
+            file.first_extension = record;
+            record = record.checked_add(file.extensions).ok_or(LayoutError::TooManyFiles)?;
         }
         self.mft_records = u64::from(record).next_multiple_of(MFT_STEP);
         Ok(())
@@ -300,7 +302,14 @@ impl<'t> Volume<'t> {
             if let Owner::User(id) = owner {
                 self.entry_of[id.index()] = u32::try_from(self.files.len()).map_err(|_| LayoutError::TooManyFiles)?;
             }
-            self.files.push(FileEntry { reference, owner, slots: 0..0, indexes: 0..0, extensions: 0 });
+            self.files.push(FileEntry {
+                reference,
+                owner,
+                slots: 0..0,
+                indexes: 0..0,
+                extensions: 0,
+                first_extension: 0,
+            });
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Writing what the volume holds besides delivered contents: once, front to back.
 
+use std::collections::BTreeMap;
+
 use nanovhd_tree::{WriteAt, upcase_table};
 
 use crate::attribute::Storage;
@@ -118,26 +120,24 @@ impl Volume<'_> {
         output: &mut Output<'_>,
     ) -> Result<(), WriteError> {
         let size = self.geometry.record as u64;
-        let mut put = |number: u64, record: &[u8]| {
-            if number < count { output.put(start + number * size, record) } else { Ok(()) }
-        };
+        let mut put = |number: u64, record: &[u8]| output.put(start + number * size, record);
+        // Records of files whose turn has come but whose numbers have not: the root's extensions.
+        let mut waiting = BTreeMap::new();
         let mut next = 0;
-        for (at, file) in self.files.iter().enumerate() {
-            let base = u64::from(file.reference.record);
-            if base >= count {
+        let ends = self.files.iter().skip(1).map(|file| u64::from(file.reference.record)).chain([u64::MAX]);
+        for (at, end) in (0..self.files.len()).zip(ends) {
+            if u64::from(self.files[at].reference.record) >= count {
                 break;
             }
-            for free in next..base {
-                put(free, &self.free_record(free))?;
+            let records = self.records(at, resident)?;
+            waiting.extend(records.into_iter().map(|(number, record)| (u64::from(number), record)));
+            for number in next..end.min(count) {
+                match waiting.remove(&number) {
+                    Some(record) => put(number, &record)?,
+                    None => put(number, &self.free_record(number))?,
+                }
             }
-            next = base;
-            for record in self.records(at, resident)? {
-                put(next, &record)?;
-                next += 1;
-            }
-        }
-        for free in next..count {
-            put(free, &self.free_record(free))?;
+            next = end;
         }
         Ok(())
     }
@@ -146,8 +146,8 @@ impl Volume<'_> {
     fn mft_bitmap(&self) -> Vec<u8> {
         let mut bitmap = Vec::new();
         for file in &self.files {
-            let first = file.reference.record;
-            for record in first..=first + file.extensions {
+            let extensions = file.first_extension..file.first_extension + file.extensions;
+            for record in std::iter::once(file.reference.record).chain(extensions) {
                 let byte = record as usize / 8;
                 bitmap.resize(bitmap.len().max(byte + 1), 0);
                 bitmap[byte] |= 1 << (record % 8);

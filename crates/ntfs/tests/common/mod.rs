@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use nanovhd_ntfs::{Target, Volume, VolumeOptions};
 use nanovhd_tree::{
-    Attributes, BlobId, Content, FileId, Filetime, Metadata, Name, ObjectId, Reparse, Source, SourceId, Stream,
-    Times, Tree, WriteAt,
+    Attributes, BlobId, Content, ExtendedAttribute, FileId, Filetime, Metadata, Name, ObjectId, Reparse, Source,
+    SourceId, Stream, Times, Tree, WriteAt,
 };
 
 /// Whether a checker is there. Says so if not, and fails if checkers are required.
@@ -190,6 +190,10 @@ pub fn descriptor(number: u32) -> Vec<u8> {
 pub fn varied(many: u64) -> Builder {
     let mut b = Builder::new();
     let root = Tree::ROOT;
+    // More than the root's record holds: the records after it belong to others.
+    for i in 0..40 {
+        b.stream(root, format!("of the root {i}").as_str(), i * 30);
+    }
     let windows = b.dir(root, "Windows");
     let system32 = b.dir(windows, "System32");
     let winsxs = b.dir(windows, "WinSxS");
@@ -240,6 +244,23 @@ pub fn varied(many: u64) -> Builder {
         at = b.dir(at, format!("level {i}").as_str());
     }
     b.file(at, "bottom", 12);
+    let marked = b.dir(root, "Marked");
+    b.tree.metadata_mut(marked).attributes = Attributes::COMPRESSED;
+    for (name, bits) in [("compressed", 0x820), ("sparse", 0x220), ("both", 0xa20), ("pinned", 0x8_0020)] {
+        for len in [0, 300, 5_000, 65_536, 70_000] {
+            let file = b.file(marked, format!("{name} {len}").as_str(), len);
+            b.tree.metadata_mut(file).attributes = Attributes(bits);
+        }
+    }
+    for (name, sizes) in [("few", &[0, 1, 17][..]), ("many", &[900, 3_000, 20_000, 255])] {
+        let file = b.file(marked, format!("{name} extended attributes").as_str(), 10);
+        let attribute = |(i, &size): (usize, &u16)| ExtendedAttribute {
+            flags: if i == 1 { 0x80 } else { 0 },
+            name: format!("ATTRIBUTE.{i}").into(),
+            value: blob_bytes(i as u32, size.into()),
+        };
+        b.tree.metadata_mut(file).extended_attributes = sizes.iter().enumerate().map(attribute).collect();
+    }
     let memory = Content::bytes(vec![0x5a; 20_000]);
     b.file_of(root, "from memory", memory);
     b
