@@ -25,6 +25,36 @@
 //! block, of a table or of a header that nobody writes are those zeros, and on most file systems
 //! they take no space. Writing over an old file would let its bytes show through.
 //!
+//! # Reading back
+//!
+//! ```text
+//!  file ──► Disk ──────► PartitionTable ──► Slice ──► FatVolume, or another file system
+//!           │ bytes of    │ where the        a partition's bytes
+//!           │ the disk    │ partitions are
+//!           ▼             ▼                                     ▼
+//!  check_container   check_partitions                       check_fat ──► findings
+//! ```
+//!
+//! [`Disk::open`] tells by its content what a file is, whoever wrote it. Nothing in it is believed: sizes are
+//! checked against the file before memory is taken for them, and no loop is as long as a file says it
+//! is. Every checker has a list of rules, names the one that is broken and where, and goes on; it works
+//! on what can't be opened, too.
+//!
+//! ```
+//! use nanovhd_disk::{Disk, PartitionTable, Slice};
+//!
+//! # let image = vec![0; 1 << 20];
+//! let disk = Disk::open(image)?;
+//! if let Some(table) = PartitionTable::read(&disk, disk.sector_size())? {
+//!     for part in &table.partitions {
+//!         let volume = Slice::new(&disk, part.first, part.size);
+//!         // … and whatever reads volumes.
+//!         # let _ = volume;
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Same input, same bytes
 //!
 //! No clock and no random numbers: identifiers are derived (UUID version 5) from the one that is

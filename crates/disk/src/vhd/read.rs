@@ -2,6 +2,8 @@
 //!
 //! Footers of 511 bytes, as Virtual PC wrote them before 2004, are not known here.
 
+use std::ops::Range;
+
 use nanovhd_tree::ReadAt;
 use uuid::Uuid;
 use zerocopy::{FromZeros, IntoBytes};
@@ -21,6 +23,9 @@ const MAX_TABLE_ENTRIES: u64 = 1 << 26;
 
 /// Sectors of the largest geometry: 65,535 cylinders, 16 heads, 255 sectors.
 const MAX_GEOMETRY: u64 = 65_535 * 16 * 255;
+
+/// Bytes of a dynamic header.
+const HEADER_LEN: u64 = size_of::<DynamicHeader>() as u64;
 
 /// Bytes of the table that are read at once.
 const TABLE_PIECE: usize = 1 << 20;
@@ -51,7 +56,7 @@ pub(crate) fn is_vhd<R: ReadAt>(file: &R, len: u64) -> std::io::Result<bool> {
 pub(crate) fn parse<R: ReadAt>(file: &R, len: u64, faults: &mut Faults) -> Result<Vhd, Stop> {
     let (footer, at) = footer(file, len, faults)?;
     let disk_type = footer.disk_type.get();
-    check_footer(&footer, at, faults);
+    check_footer(&footer, at, faults)?;
     let size = footer.current_size.get();
     // A footer at the end bounds what comes in front of it.
     let end = if at == 0 { len } else { at };
@@ -114,14 +119,15 @@ fn sound_footer<R: ReadAt>(file: &R, at: u64, absent: Rule, faults: &mut Faults)
     Ok(Some(footer))
 }
 
-fn check_footer(footer: &Footer, at: u64, faults: &mut Faults) {
+fn check_footer(footer: &Footer, at: u64, faults: &mut Faults) -> Result<(), Stop> {
     let version = footer.version.get();
     if version != VERSION {
         faults.refuse(Rule::VhdVersion, at, format_args!("the footer has version {version:#x}"));
     }
     let size = footer.current_size.get();
     if size == 0 || size > MAX_SIZE || !size.is_multiple_of(SECTOR) {
-        faults.refuse(Rule::VhdSize, at, format_args!("a disk can't have {size} bytes"));
+        // The block table's size follows from it.
+        return Err(faults.stop(Rule::VhdSize, at, format_args!("a disk can't have {size} bytes")));
     }
     let (cylinders, heads, sectors) = (footer.cylinders.get(), footer.heads, footer.sectors);
     let claimed = u64::from(cylinders) * u64::from(heads) * u64::from(sectors);
@@ -134,6 +140,7 @@ fn check_footer(footer: &Footer, at: u64, faults: &mut Faults) {
             format_args!("{cylinders}/{heads}/{sectors} are {claimed} sectors, the disk has {sectors_there}"),
         );
     }
+    Ok(())
 }
 
 /// `win 10.0`, as far as the four letters are letters.
@@ -146,8 +153,7 @@ fn creator(footer: &Footer) -> String {
 /// The block table of a dynamic disk, by way of its header.
 fn dynamic<R: ReadAt>(file: &R, footer: &Footer, at: u64, end: u64, faults: &mut Faults) -> Result<BlockMap, Stop> {
     let offset = footer.data_offset.get();
-    let header_len = size_of::<DynamicHeader>() as u64;
-    if offset.checked_add(header_len).is_none_or(|header_end| header_end > end) {
+    if offset.checked_add(HEADER_LEN).is_none_or(|header_end| header_end > end) {
         return Err(faults.stop(Rule::VhdHeader, at, format_args!("a header at {offset:#x} is past {end:#x}")));
     }
     let header = header(file, offset, faults)?;
@@ -160,7 +166,8 @@ fn dynamic<R: ReadAt>(file: &R, footer: &Footer, at: u64, end: u64, faults: &mut
     if !block.is_power_of_two() || u64::from(block) < SECTOR {
         return Err(faults.stop(Rule::VhdBlockSize, offset, format_args!("a block can't have {block} bytes")));
     }
-    table(file, &header, footer.current_size.get(), offset, end, faults)
+    let range = table_range(&header, footer.current_size.get(), offset, end, faults)?;
+    read_table(file, block, &range, offset, end, faults)
 }
 
 /// The dynamic header at `offset`.
@@ -195,47 +202,58 @@ fn parent_name(header: &DynamicHeader) -> String {
     if units.is_empty() { "not named".to_owned() } else { String::from_utf16_lossy(&units) }
 }
 
-/// Reads the block table. `offset` is where the header is.
-fn table<R: ReadAt>(
-    file: &R,
+/// Where the entries of all blocks are, for a header at `offset`.
+fn table_range(
     header: &DynamicHeader,
     size: u64,
     offset: u64,
     end: u64,
     faults: &mut Faults,
-) -> Result<BlockMap, Stop> {
+) -> Result<Range<u64>, Stop> {
     let (at, entries) = (header.table_offset.get(), u64::from(header.max_table_entries.get()));
     let block = u64::from(header.block_size.get());
     let needed = size.div_ceil(block);
-    let table_end = needed.checked_mul(4).and_then(|len| at.checked_add(len)).filter(|&table_end| table_end <= end);
     if entries < needed || needed > MAX_TABLE_ENTRIES {
         let detail = format_args!("{needed} blocks of {block} bytes don't fit into {entries} entries");
         return Err(faults.stop(Rule::VhdTable, offset, detail));
     }
-    let Some(table_end) = table_end else {
-        let detail = format_args!("a table of {needed} entries at {at:#x} is past {end:#x}");
-        return Err(faults.stop(Rule::VhdTable, offset, detail));
-    };
-    let bitmap = (block / SECTOR).div_ceil(8).next_multiple_of(SECTOR);
-    let count = usize::try_from(needed).map_err(|_| Stop::Fault)?;
+    let table_end = at.checked_add(needed * 4).filter(|&table_end| table_end <= end);
+    let clear = |table_end: &u64| at >= SECTOR && (*table_end <= offset || at >= offset + HEADER_LEN);
+    table_end.filter(clear).map(|table_end| at..table_end).ok_or_else(|| {
+        let detail = format_args!("a table of {needed} entries can't be at {at:#x} of {end:#x}");
+        faults.stop(Rule::VhdTable, offset, detail)
+    })
+}
+
+/// Reads the block table at `range`. The header is at `offset`, and what is before `end` is for blocks.
+fn read_table<R: ReadAt>(
+    file: &R,
+    block: u32,
+    range: &Range<u64>,
+    offset: u64,
+    end: u64,
+    faults: &mut Faults,
+) -> Result<BlockMap, Stop> {
+    let bitmap = (u64::from(block) / SECTOR).div_ceil(8).next_multiple_of(SECTOR);
+    let count = usize::try_from((range.end - range.start) / 4).map_err(|_| Stop::Fault)?;
     let mut map = BlockMap::with_bitmaps(block.trailing_zeros(), count, SECTOR, bitmap);
-    let structures = [0..SECTOR, offset..offset + size_of::<DynamicHeader>() as u64, at..table_end];
+    let structures = [0..SECTOR, offset..offset + HEADER_LEN, range.clone()];
     let mut buf = vec![0; TABLE_PIECE.min(count * 4)];
     let mut index = 0;
     while index < count {
         let piece = &mut buf[..TABLE_PIECE.min((count - index) * 4)];
-        file.read_exact_at(piece, at + index as u64 * 4)?;
+        file.read_exact_at(piece, range.start + index as u64 * 4)?;
         for entry in piece.as_chunks::<4>().0 {
             let sector = u32::from_be_bytes(*entry);
             let start = u64::from(sector) * SECTOR;
             let stop = start + map.stride();
-            let clear = structures.iter().all(|range| stop <= range.start || range.end <= start);
+            let clear = structures.iter().all(|taken| stop <= taken.start || taken.end <= start);
             if sector != UNUSED_ENTRY && clear && stop <= end {
                 map.set(index, sector);
             } else if sector != UNUSED_ENTRY {
-                let entry_at = at + index as u64 * 4;
+                let at = range.start + index as u64 * 4;
                 let detail = format_args!("block {index} can't be at {start:#x}..{stop:#x}");
-                faults.refuse(Rule::VhdBlockPlace, entry_at, detail);
+                faults.refuse(Rule::VhdBlockPlace, at, detail);
             }
             index += 1;
         }

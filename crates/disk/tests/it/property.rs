@@ -34,7 +34,9 @@ proptest! {
         let block_size = (dynamic && small_blocks).then_some(512 << 10);
         let options = ContainerOptions { block_size, ..options(format, sectors * 512) };
         let content = content(&places, options.size);
-        let mut reader = vhd_reader(&in_memory(&options, &content), !dynamic);
+        let file = in_memory(&options, &content);
+        our_reader(&file).expect_all(&content, options.size);
+        let mut reader = vhd_reader(&file, !dynamic);
         prop_assert_eq!(reader.virtual_disk_size(), options.size);
         reader.expect_all(&content, options.size);
     }
@@ -52,7 +54,9 @@ proptest! {
         let size = sectors * u64::from(sector_size);
         let options = ContainerOptions { sector_size, block_size: block, ..options(format, size) };
         let content = content(&places, size);
-        let mut reader = vhdx_reader(&in_memory(&options, &content));
+        let file = in_memory(&options, &content);
+        our_reader(&file).expect_all(&content, size);
+        let mut reader = vhdx_reader(&file);
         prop_assert_eq!(reader.virtual_disk_size(), size);
         reader.expect_all(&content, size);
     }
@@ -68,15 +72,17 @@ proptest! {
         let size = sectors * u64::from(sector_size);
         let options = ContainerOptions { sector_size, ..options(Format::VhdxDynamic, size) };
         let content = content(&places, size);
-        let mut reader = vhdx_reader(&in_memory(&options, &content));
-        for (offset, bytes) in content.iter() {
-            for at in (0..bytes.len()).step_by(1 << 20) {
-                reader.expect_at(&content, offset + at as u64, (bytes.len() - at).min(1 << 20));
-            }
-        }
-        for probe in probes {
-            let offset = probe % size;
-            reader.expect_at(&content, offset, usize::try_from((size - offset).min(70_000)).unwrap());
+        let file = in_memory(&options, &content);
+        let (mut reader, mut ours) = (vhdx_reader(&file), our_reader(&file));
+        let markers = content.iter().flat_map(|(offset, bytes)| {
+            let pieces = (0..bytes.len()).step_by(1 << 20);
+            pieces.map(move |at| (offset + at as u64, (bytes.len() - at).min(1 << 20)))
+        });
+        let probes = probes.iter().map(|probe| probe % size);
+        let probes = probes.map(|offset| (offset, usize::try_from((size - offset).min(70_000)).unwrap()));
+        for (offset, len) in markers.chain(probes) {
+            reader.expect_at(&content, offset, len);
+            ours.expect_at(&content, offset, len);
         }
     }
 }

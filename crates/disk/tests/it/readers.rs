@@ -146,9 +146,11 @@ fn as_qemu_reads(file: &NamedTempFile, disk: &Disk<File>) {
         disk.read_exact_at(&mut bytes, range.start).unwrap();
         raw.as_file().write_all_at(&bytes, range.start).unwrap();
     }
-    let (copy, raw) = (copy.path().to_str().unwrap(), raw.path().to_str().unwrap());
+    let theirs = tempfile::Builder::new().suffix(".raw").tempfile().unwrap();
+    let [copy, raw, theirs] = [&copy, &raw, &theirs].map(|file| file.path().to_str().unwrap());
     if tool("qemu-img", ["check", "-q", "-r", "all", "-f", "vhdx", copy]).is_some() {
-        check("qemu-img", ["compare", "-f", "vhdx", "-F", "raw", copy, raw]).unwrap();
+        check("qemu-img", ["convert", "-f", "vhdx", "-O", "raw", copy, theirs]).unwrap();
+        check("qemu-img", ["compare", "-f", "raw", "-F", "raw", theirs, raw]).unwrap();
     }
 }
 

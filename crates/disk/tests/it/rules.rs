@@ -1,6 +1,6 @@
 //! One corruption for every rule of containers and partition tables, each on an image that has none.
 
-use nanovhd_disk::{ContainerOptions, ContainerRule, Disk, Format, check_container};
+use nanovhd_disk::{ContainerOptions, ContainerRule, Disk, Format, OpenError, check_container};
 use nanovhd_tree::ReadAt;
 use uuid::{Uuid, uuid};
 
@@ -257,4 +257,167 @@ fn messages_say_where_and_what() {
         Disk::open(image).unwrap_err().to_string(),
         "the disk image is damaged: vhd-size: at 0x3ffe00: 4194304 bytes of a fixed disk can't be in 4193792 bytes of file"
     );
+}
+
+/// A change to a good image.
+type Corruption = fn(&mut Vec<u8>);
+
+/// Refusals beyond one for each rule.
+const FURTHER_VHDX: &[(ContainerRule, Corruption)] = {
+    use ContainerRule as R;
+    &[
+        (R::VhdxFileParameters, |image| set(image, ITEMS, [0; 4])),
+        (R::VhdxFileParameters, |image| set(image, ITEMS, (512_u32 << 20).to_le_bytes())),
+        (R::VhdxFileParameters, |image| image[ITEMS + 4] = 8),
+        (R::VhdxParent, |image| image[ITEMS + 4] = 2),
+        (R::VhdxSectorSize, |image| set(image, ITEMS + 16, [0; 4])),
+        (R::VhdxSectorSize, |image| set(image, ITEMS + 20, [0; 4])),
+        (R::VhdxDiskSize, |image| set(image, ITEMS + 8, [0; 8])),
+        (R::VhdxDiskSize, |image| set(image, ITEMS + 8, [0xff; 8])),
+        (R::VhdxDiskSize, |image| set(image, ITEMS + 8, ((64_u64 << 40) + 512).to_le_bytes())),
+        (R::VhdxBlockState, |image| bat(image, 2, (4 * MIB) | 4)),
+        (R::VhdxBlockState, |image| bat(image, 2, (4 * MIB) | 5)),
+        (R::VhdxBlockState, |image| bat(image, 2, (4 * MIB) | 6 | 0x10)),
+        (R::VhdxBlockPlace, |image| bat(image, 9, 6)),
+        (R::VhdxBlockPlace, |image| bat(image, 9, MIB | 6)),
+        (R::VhdxBlockPlace, |image| bat(image, 9, (3 * MIB) | 6)),
+        (R::VhdxBlockPlace, |image| bat(image, 9, (6 * MIB) | 6)),
+        (R::VhdxBlockPlace, |image| bat(image, 9, (u64::MAX << 20) | 6)),
+        (R::VhdxBlockPlace, |image| bat(image, 9, (1 << 52) | 6)),
+        (R::VhdxRegionPlace, |image| add_region(image, OTHER, u64::MAX - (MIB - 1), 1 << 20, 0)),
+        (R::VhdxRegionPlace, |image| add_region(image, OTHER, 4 * MIB, 0, 0)),
+        (R::VhdxRegionPlace, |image| add_region(image, OTHER, 0, 1 << 20, 0)),
+        (R::VhdxRegionTable, |image| regions(image, |table| set(table, 8, [0xff; 4]))),
+        (R::VhdxRegionMissing, |image| regions(image, |table| table[8] = 0)),
+        (R::VhdxMetadataPlace, |image| add_item(image, OTHER, u32::MAX, u32::MAX, 0)),
+        (R::VhdxMetadataPlace, |image| add_item(image, OTHER, 1 << 16, (1 << 20) - (1 << 16) + 1, 0)),
+        (R::VhdxMetadataPlace, |image| add_item(image, OTHER, 1 << 16, 0, 0)),
+        (R::VhdxMetadataPlace, |image| image[METADATA + 32 + 20] = 7),
+        (R::VhdxMetadataUnknown, |image| add_item(image, Uuid::nil(), 70 << 10, 8, 4)),
+        (R::VhdxMetadataTable, |image| set(image, METADATA + 10, 2048_u16.to_le_bytes())),
+        (R::VhdxMetadataTable, |image| {
+            for index in 0..1025_u32 {
+                add_item(image, Uuid::from_u128(index.into()), 0, 0, 1);
+                let at = METADATA + 32 + 5 * 32;
+                image.copy_within(at..at + 32, at + 32 * usize::try_from(index).unwrap());
+            }
+            set(image, METADATA + 10, (5 + 1025_u16).to_le_bytes());
+        }),
+        (R::VhdxLogPlace, |image| {
+            arm(image);
+            headers(image, |header| set(header, 68, [0; 4]));
+        }),
+        (R::VhdxLogPlace, |image| headers(image, |header| set(header, 72, [0xff; 8]))),
+        (R::VhdxLogPlace, |image| headers(image, |header| set(header, 68, 0xfff0_0000_u32.to_le_bytes()))),
+        (R::VhdxLogTarget, |image| log(image, MIB, vec![Change::Zeros(LOG_MIDDLE, 4096)])),
+        (R::VhdxLogTarget, |image| log(image, MIB, vec![Change::Zeros(0, u64::MAX - 4095)])),
+        (R::VhdxLogTarget, |image| log(image, MIB, vec![Change::Zeros(4 * MIB, u64::MAX - 4095)])),
+        (R::VhdxLogTarget, |image| log(image, MIB, vec![Change::Zeros(4 * MIB, 100)])),
+        (R::VhdxLogTarget, |image| log(image, MIB, vec![Change::Zeros(4 * MIB + 512, 4096)])),
+        (R::VhdxVersion, |image| headers(image, |header| header[64] = 1)),
+    ]
+};
+
+/// An offset within the log.
+const LOG_MIDDLE: u64 = MIB + 64 * 4096;
+
+const FURTHER_VHD: &[(ContainerRule, Corruption)] = {
+    use ContainerRule as R;
+    &[
+        (R::VhdBlockSize, |image| dynamic_header(image, |header| set(header, 32, [0; 4]))),
+        (R::VhdBlockSize, |image| dynamic_header(image, |header| set(header, 32, 256_u32.to_be_bytes()))),
+        (R::VhdTable, |image| dynamic_header(image, |header| set(header, 16, [0xff; 8]))),
+        (R::VhdTable, |image| dynamic_header(image, |header| set(header, 16, (5_u64 << 20).to_be_bytes()))),
+        (R::VhdTable, |image| dynamic_header(image, |header| set(header, 16, 1500_u64.to_be_bytes()))),
+        // A block for every sector of the largest disk.
+        (R::VhdTable, |image| {
+            footers(image, |footer| set(footer, 48, (2040_u64 << 30).to_be_bytes()));
+            dynamic_header(image, |header| {
+                set(header, 28, [0xff; 4]);
+                set(header, 32, 512_u32.to_be_bytes());
+            });
+        }),
+        (R::VhdHeader, |image| dynamic_header(image, |header| header[0] = 0)),
+        (R::VhdHeader, |image| footers(image, |footer| set(footer, 16, [0xff; 8]))),
+        (R::VhdVersion, |image| dynamic_header(image, |header| header[24] = 1)),
+        (R::VhdBlockPlace, |image| set(image, 1536, [0; 4])),
+        (R::VhdBlockPlace, |image| set(image, 1536, [0xff, 0xff, 0xff, 0xfe])),
+        (R::VhdSize, |image| footers(image, |footer| set(footer, 48, [0; 8]))),
+        (R::VhdSize, |image| footers(image, |footer| set(footer, 48, [0xff; 8]))),
+        (R::VhdDiskType, |image| footers(image, |footer| set(footer, 60, [0; 4]))),
+    ]
+};
+
+#[test]
+fn further_corruptions_are_found_and_refused() {
+    let all = [(crate::log::image(), FURTHER_VHDX), (vhd(), FURTHER_VHD)];
+    for (good, corruptions) in &all {
+        for (number, (rule, corrupt)) in corruptions.iter().enumerate() {
+            let mut image = good.clone();
+            corrupt(&mut image);
+            let findings = check_container(&image).unwrap();
+            assert!(findings.iter().any(|finding| finding.rule == rule.name()), "{number}: {rule:?} {findings:#?}");
+            // A log that nobody needs may be anywhere, and optional items too.
+            if *rule != ContainerRule::VhdxLogPlace {
+                assert!(Disk::open(image).is_err(), "{number}: {rule:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn headers_that_are_alike_are_no_fault_and_the_highest_number_counts() {
+    let content = Content::markers([2 * MIB, 5 * MIB + 4096], 4096);
+    for number in [0, 1, u64::MAX] {
+        let mut image = crate::log::image();
+        headers(&mut image, |header| set(header, 8, number.to_le_bytes()));
+        assert_eq!(check_container(&image).unwrap(), []);
+        Cursored::new(Disk::open(image).unwrap()).expect_all(&content, 16 * MIB);
+    }
+    // The older header leads to a log that is nowhere, which nobody looks at.
+    let mut image = crate::log::image();
+    let header = &mut image[HEADERS[0]..][..4096];
+    set(header, 48, [1; 16]);
+    set(header, 72, [0xff; 8]);
+    seal(header);
+    assert_eq!(check_container(&image).unwrap(), []);
+    assert!(!Disk::open(image).unwrap().log_replayed());
+}
+
+#[test]
+fn the_parent_of_a_vhdx_is_named_as_far_as_it_can_be() {
+    let mut image = crate::log::image();
+    let named = |image: &[u8]| match Disk::open(image.to_vec()) {
+        Err(OpenError::Differencing { parent }) => parent,
+        other => panic!("{other:?}"),
+    };
+    // A locator with two pairs of keys and values behind its entries.
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let texts = ["parent_linkage", "{83ed0ec3}", "relative_path", r"..\base.vhdx"].map(utf16);
+    let mut locator = vec![0; 20 + 2 * 12];
+    locator[18] = 2;
+    for (index, text) in texts.iter().enumerate() {
+        let (entry, value) = (20 + index / 2 * 12, index % 2);
+        let (offset, length) = (u32::try_from(locator.len()).unwrap(), u16::try_from(text.len()).unwrap());
+        set(&mut locator, entry + 4 * value, offset.to_le_bytes());
+        set(&mut locator, entry + 8 + 2 * value, length.to_le_bytes());
+        locator.extend(text);
+    }
+    add_item(&mut image, LOCATOR, 80 << 10, u32::try_from(locator.len()).unwrap(), 4);
+    let at = METADATA + (80 << 10);
+    image[at..at + locator.len()].copy_from_slice(&locator);
+    assert_eq!(named(&image), r"..\base.vhdx");
+    // Texts outside the locator, odd lengths and more entries than there are.
+    for (place, value) in [(36, 0xff), (42, 0xff), (42, 0x19), (19, 0xff)] {
+        let mut image = image.clone();
+        image[at + place] = value;
+        let name = named(&image);
+        assert!(name == "not named" || name.starts_with(r"..\base.vhd"), "{name}");
+    }
+    // Half of a surrogate pair and no name at all, in a VHD.
+    let mut image = vhd();
+    footers(&mut image, |footer| footer[63] = 4);
+    assert_eq!(named(&image), "not named");
+    dynamic_header(&mut image, |header| set(header, 64, [0xd8, 0, 0, 0x41]));
+    assert_eq!(named(&image), "\u{fffd}A");
 }

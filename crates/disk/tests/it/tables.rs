@@ -320,3 +320,50 @@ fn headers_that_claim_too_much_are_refused() {
     let table = PartitionTable::read(&disk, 512).unwrap().unwrap();
     assert_eq!(table.partitions.len(), 1, "every other entry is taken for the end of the one before");
 }
+
+#[test]
+fn further_corruptions_of_tables_are_found() {
+    use PartitionRule as R;
+    let lba = |index, at: usize, lba: u64| {
+        move |disk: &mut Vec<u8>| entries(disk, index, |entry| set(entry, at, lba.to_le_bytes()))
+    };
+    let cases: [(PartitionRule, &dyn Fn(&mut Vec<u8>)); 11] = [
+        (R::GptPlace, &lba(0, 40, 2047)),
+        (R::GptPlace, &lba(0, 40, u64::MAX)),
+        (R::GptPlace, &lba(1, 40, 16_351)),
+        (R::GptIdentifier, &|disk| entries(disk, 1, |entry| set(entry, 16, [0; 16]))),
+        // A header that was copied from elsewhere.
+        (R::GptPrimaryHeader, &|disk| {
+            disk[512 + 24] = 2;
+            seal_header(disk, 512);
+        }),
+        (R::GptPrimaryHeader, &|disk| {
+            disk[512 + 8] = 1;
+            seal_header(disk, 512);
+        }),
+        (R::GptCopies, &|disk| {
+            disk[512 + 32] -= 1;
+            seal_header(disk, 512);
+        }),
+        (R::GptUsable, &|disk| {
+            for (header, _) in COPIES {
+                set(disk, header + 48, u64::MAX.to_le_bytes());
+                seal_header(disk, header);
+            }
+        }),
+        (R::GptProtectiveMbr, &|disk| set(disk, 510, [0; 2])),
+        (R::GptProtectiveMbr, &|disk| set(disk, MBR_ENTRIES + 4, [0])),
+        // Hybrid: others see the partition at 3 MiB only.
+        (R::GptProtectiveMbr, &|disk| mbr_entry(disk, MBR_ENTRIES + 16, 0, 7, 3 * 2048, 4 * 2048)),
+    ];
+    for (number, (rule, corrupt)) in cases.into_iter().enumerate() {
+        let mut disk = gpt(512);
+        corrupt(&mut disk);
+        let findings = check_partitions(&disk, 512).unwrap();
+        assert!(findings.iter().any(|finding| finding.rule == rule.name()), "{number}: {rule:?} {findings:#?}");
+        let table = PartitionTable::read(&disk, 512).unwrap().unwrap();
+        assert_eq!(table.scheme, Scheme::Gpt);
+        // Nothing that isn't on the disk is handed out.
+        assert!(table.partitions.iter().all(|part| part.size > 0 && part.first + part.size <= SIZE), "{number}");
+    }
+}
