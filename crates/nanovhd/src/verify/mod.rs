@@ -33,7 +33,7 @@ use crate::disk_image::{FileSystem, Part, file_system, open, parts};
 use crate::media::{Found, recognise};
 use crate::text::causes;
 use crate::volume::StreamFailure;
-use crate::{ContentError, Media, MediaError, Origin, Progress, Size, Stage, VolumeError};
+use crate::{ContentError, Media, MediaError, Origin, Progress, Size, Stage, Volume, VolumeError};
 use compare::Comparison;
 use describe::{describe_table, describe_volume, meaning};
 use digest::Expectations;
@@ -240,51 +240,54 @@ impl Session<'_> {
         };
         self.checked(Place::PartitionTable, None, describe_table(table.as_ref()));
         let parts = parts(table.as_ref(), disk.virtual_size());
+        let is_ntfs = |part: &&Part<'_>| file_system(&disk, part) == FileSystem::Ntfs;
+        let windows = parts.iter().filter(is_ntfs).rev().max_by_key(|part| part.size);
+        let mut files = None;
         for part in &parts {
-            self.volume(&disk, part)?;
+            let volume = self.volume(&disk, part)?;
+            if windows.is_some_and(|windows| windows.number == part.number) {
+                files = volume;
+            }
         }
-        expected.map_or(Ok(()), |expected| self.contents(&disk, &parts, expected))
+        match (expected, windows, files) {
+            (None, ..) => Ok(()),
+            (Some(expected), _, Some(Ok(volume))) => self.contents(&volume, expected),
+            (_, None, _) => self.miss("there is no NTFS volume to compare with the image".to_owned()),
+            (_, _, Some(Err(e))) if !self.counts.is_empty() => self.stop(&e),
+            (_, _, Some(Err(e))) => self.miss(causes(&e)),
+            (_, Some(_), None) => Ok(()),
+        }
     }
 
-    /// The structures of one volume.
-    fn volume(&mut self, disk: &dyn ReadAt, part: &Part<'_>) -> Result<(), VerifyError> {
+    /// The structures of one volume. Gives its files, or why they can't be read.
+    fn volume<'d>(
+        &mut self,
+        disk: &'d dyn ReadAt,
+        part: &Part<'_>,
+    ) -> Result<Option<Result<Volume<'d>, VolumeError>>, VerifyError> {
         let place = match file_system(disk, part) {
             FileSystem::Ntfs => Place::Ntfs,
             FileSystem::Fat => Place::Fat,
-            FileSystem::Other => return Ok(()),
+            FileSystem::Other => return Ok(None),
         };
         self.check(disk, part, place)?;
         let origin = Origin { path: self.path.to_owned(), image: None, partition: part.number };
-        let what = match open(disk, *part, origin) {
-            Ok(volume) => describe_volume(&volume),
-            Err(e) => format!("{}, not readable: {}", if place == Place::Ntfs { "NTFS" } else { "FAT" }, causes(&e)),
+        let volume = open(disk, *part, origin);
+        let what = match &volume {
+            Ok(volume) => describe_volume(volume),
+            Err(e) => format!("{}, not readable: {}", if place == Place::Ntfs { "NTFS" } else { "FAT" }, causes(e)),
         };
         self.checked(place, part.number, what);
-        Ok(())
+        Ok(Some(volume))
     }
 
     /// The files of the Windows volume beside those of the image.
-    fn contents(
-        &mut self,
-        disk: &dyn ReadAt,
-        parts: &[Part<'_>],
-        expected: &Expected<'_>,
-    ) -> Result<(), VerifyError> {
-        let is_ntfs = |part: &&Part<'_>| file_system(disk, part) == FileSystem::Ntfs;
-        let Some(part) = parts.iter().filter(is_ntfs).rev().max_by_key(|part| part.size) else {
-            return self.miss("there is no NTFS volume to compare with the image".to_owned());
-        };
-        let origin = Origin { path: self.path.to_owned(), image: None, partition: part.number };
-        let volume = match open(disk, *part, origin) {
-            Ok(volume) => volume,
-            Err(e) if self.counts.is_empty() => return self.miss(causes(&e)),
-            Err(e) => return self.stop(&e),
-        };
+    fn contents(&mut self, volume: &Volume<'_>, expected: &Expected<'_>) -> Result<(), VerifyError> {
         let expectations = Expectations { wim: expected.wim, knows_changes: expected.knows_changes };
         let cluster_size = volume.ntfs_cluster_size().unwrap_or_default();
-        let walk = Comparison::walk(expected.tree, &volume, volume.tree(), cluster_size, &expectations);
+        let walk = Comparison::walk(expected.tree, volume, volume.tree(), cluster_size, &expectations);
         let mut comparison = walk.map_err(|e| self.read(e))?;
-        let hashed = digest::run(&mut comparison, &volume, self.threads, self.progress);
+        let hashed = digest::run(&mut comparison, volume, self.threads, self.progress);
         let (contents, bytes) = hashed.map_err(|e| self.unreadable(e))?;
         let wim = expected.wim_path.to_owned();
         self.report.comparison =
@@ -350,3 +353,6 @@ impl Session<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
