@@ -26,6 +26,7 @@
 //! [`WriteAt`](nanovhd_tree::WriteAt), with the volume's first byte at offset 0.
 
 mod attribute;
+mod check;
 mod ea;
 mod error;
 mod files;
@@ -46,6 +47,7 @@ mod units;
 mod volume;
 mod write;
 
+pub use check::check;
 pub use error::{LayoutError, WriteError};
 pub use flags::kept_attributes;
 pub use losses::{Loss, LossKind};

@@ -14,7 +14,7 @@
 
 pub(crate) mod block;
 pub(crate) mod boot;
-mod files;
+pub(crate) mod files;
 pub(crate) mod index;
 mod lznt1;
 pub(crate) mod mft;

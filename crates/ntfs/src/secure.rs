@@ -143,7 +143,7 @@ impl Secure {
 
 /// The hash by which `$SDH` sorts: the sum of the descriptor's words, rotated by three bits before
 /// each addition. Bytes behind the last whole word don't count.
-fn hash(descriptor: &[u8]) -> u32 {
+pub(crate) fn hash(descriptor: &[u8]) -> u32 {
     let (words, _) = descriptor.as_chunks::<4>();
     words.iter().fold(0u32, |hash, &word| hash.rotate_left(3).wrapping_add(u32::from_le_bytes(word)))
 }

@@ -138,6 +138,14 @@ pub(crate) fn upcase_info() -> Vec<u8> {
     info
 }
 
+/// The checksum of a table of upper-case units that Windows stores beside it: CRC-64, reflected.
+pub(crate) fn upcase_checksum(table: &[u16]) -> u64 {
+    const POLYNOMIAL: u64 = 0x9a6c_9329_ac4b_c9b5;
+    let step = |crc: u64| (0..8).fold(crc, |crc, _| crc >> 1 ^ if crc & 1 == 1 { POLYNOMIAL } else { 0 });
+    let bytes = table.iter().flat_map(|unit| unit.to_le_bytes());
+    !bytes.fold(u64::MAX, |crc, byte| step(crc ^ u64::from(byte)))
+}
+
 /// The value of `$VOLUME_INFORMATION`: NTFS 3.1, no flags, so not dirty.
 pub(crate) fn volume_information() -> Vec<u8> {
     vec![0, 0, 0, 0, 0, 0, 0, 0, 3, 1, 0, 0]
@@ -282,11 +290,7 @@ mod tests {
     /// The checksum that Windows stores beside its table is right for ours: so they are the same.
     #[test]
     fn the_upcase_table_is_windows_own() {
-        const POLYNOMIAL: u64 = 0x9a6c_9329_ac4b_c9b5;
-        let step = |crc: u64| (0..8).fold(crc, |crc, _| crc >> 1 ^ if crc & 1 == 1 { POLYNOMIAL } else { 0 });
-        let bytes = nanovhd_tree::upcase_table().iter().flat_map(|unit| unit.to_le_bytes());
-        let crc = !bytes.fold(u64::MAX, |crc, byte| step(crc ^ u64::from(byte)));
-        assert_eq!(crc.to_le_bytes(), upcase_info()[8..16]);
+        assert_eq!(upcase_checksum(nanovhd_tree::upcase_table()).to_le_bytes(), upcase_info()[8..16]);
     }
 
     #[test]

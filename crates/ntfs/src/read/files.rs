@@ -256,7 +256,7 @@ pub(crate) fn is_dos(namespace: u8) -> bool {
     namespace == Namespace::Dos as u8
 }
 
-fn object_id(value: Option<&[u8]>) -> Result<ObjectId, Fault> {
+pub(crate) fn object_id(value: Option<&[u8]>) -> Result<ObjectId, Fault> {
     let wrong = |length| Fault::new(Rule::ObjectIdForm, 0x10, format!("{length} bytes"));
     let value = value.ok_or_else(|| Fault::new(Rule::ObjectIdForm, 8, "the value is not in the record"))?;
     let (guids, rest) = value.as_chunks::<16>();

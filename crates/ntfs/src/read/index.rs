@@ -90,7 +90,7 @@ impl<'a> Node<'a> {
 }
 
 /// The entry at `at` of a node's bytes.
-fn entry(bytes: &[u8], at: usize) -> Result<Entry<'_>, Fault> {
+pub(crate) fn entry(bytes: &[u8], at: usize) -> Result<Entry<'_>, Fault> {
     let rest = bytes.get(at..).unwrap_or_default();
     let fault = |detail: String| Fault::new(Rule::IndexEntry, at, detail);
     let (header, _) = EntryHeader::ref_from_prefix(rest)

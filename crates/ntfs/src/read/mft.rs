@@ -135,7 +135,7 @@ impl Mft {
     }
 
     /// Fills `buf` with records from `first` on.
-    fn read_records(&self, volume: &impl ReadAt, first: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+    pub(crate) fn read_records(&self, volume: &impl ReadAt, first: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         read_extents(volume, &self.data.extents, self.boot.cluster, first * self.boot.record as u64, buf)
             .map_err(|source| ReadError::Io { offset: self.offset(first), source })
     }
@@ -159,7 +159,8 @@ impl Mft {
         records.into_iter().map(|reference| self.extension(volume, base, &list, reference)).collect()
     }
 
-    fn extension(
+    /// Reads an extension record of `base` that its attribute list names.
+    pub(crate) fn extension(
         &self,
         volume: &impl ReadAt,
         base: &Record<'_>,

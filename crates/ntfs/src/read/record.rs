@@ -162,11 +162,6 @@ impl<'a> Attribute<'a> {
     pub(crate) fn is(&self, kind: u32, name: &[u16]) -> bool {
         self.kind == kind && name_is(self.name, name)
     }
-
-    /// Whether the stream is compressed or sparse, so that its header has one field more.
-    pub(crate) fn has_total(&self) -> bool {
-        self.flags & (attribute_flags::COMPRESSED_MASK | attribute_flags::SPARSE) != 0
-    }
 }
 
 /// Whether UTF-16 bytes are these units.

@@ -120,7 +120,7 @@ pub(crate) struct Measures {
     pub(crate) clusters: u64,
 }
 
-fn lowest_vcn(attribute: &Attribute<'_>) -> u64 {
+pub(crate) fn lowest_vcn(attribute: &Attribute<'_>) -> u64 {
     match attribute.form {
         Form::Resident { .. } => 0,
         Form::NonResident { header, .. } => header.lowest_vcn.get(),
@@ -139,7 +139,8 @@ pub(crate) fn read_extents(
     let first = extents.partition_point(|e| (e.vcn + e.clusters).saturating_mul(cluster.bytes()) <= offset);
     for extent in &extents[first..] {
         let inside = offset - extent.vcn * cluster.bytes();
-        let left = extent.clusters * cluster.bytes() - inside;
+        // A hole may be longer than any stream; it is read as far as there is room.
+        let left = extent.clusters.saturating_mul(cluster.bytes()) - inside;
         let take = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
         let (now, later) = buf.split_at_mut(take);
         match extent.lcn {
