@@ -87,32 +87,19 @@ impl<R: Rule> Findings<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    rules! {
-        /// Two rules.
-        pub enum TwoRules {
-            First "two-first" "The first is there.",
-            Second "two-second" "The second is there.",
-        }
-    }
+    use crate::rule::ContainerRule as Rule;
 
     #[test]
     fn a_rule_that_is_broken_often_is_told_a_hundred_times_and_counted() {
         let mut findings = Findings::new();
         for n in 0..250 {
-            findings.add(TwoRules::Second, n, format_args!("number {n}"));
+            findings.add(Rule::VhdxBlockPlace, n, format_args!("number {n}"));
         }
-        findings.add(TwoRules::First, 7, format_args!("once"));
+        findings.add(Rule::RawSize, 7, format_args!("once"));
         let list = findings.finish();
         assert_eq!(list.len(), 102);
-        assert_eq!(list[99].to_string(), "two-second: at 0x63: number 99");
-        assert_eq!(list[100].to_string(), "two-first: at 0x7: once");
-        assert_eq!(list[101].to_string(), "two-second: at 0x64: and 150 more, the first of them here");
-    }
-
-    #[test]
-    fn rules_have_names_and_meanings() {
-        let all: Vec<_> = TwoRules::ALL.iter().map(|rule| (rule.name(), rule.meaning())).collect();
-        assert_eq!(all, [("two-first", "The first is there."), ("two-second", "The second is there.")]);
+        assert_eq!(list[99].to_string(), "vhdx-block-place: at 0x63: number 99");
+        assert_eq!(list[100].to_string(), "raw-size: at 0x7: once");
+        assert_eq!(list[101].to_string(), "vhdx-block-place: at 0x64: and 150 more, the first of them here");
     }
 }

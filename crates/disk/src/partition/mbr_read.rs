@@ -19,11 +19,15 @@ const ENTRIES: u64 = 446;
 /// The status of a partition that the boot code starts.
 const ACTIVE: u8 = 0x80;
 
+/// Whether an entry's status is one that there is.
+pub(super) fn has_status(entry: &MbrEntry) -> bool {
+    [0, ACTIVE].contains(&entry.status)
+}
+
 /// Whether an entry could be one of a disk: unused, or on the disk.
 pub(super) fn is_plausible<R>(entry: &MbrEntry, disk: &Disk<'_, R>) -> bool {
     let (first, count) = (u64::from(entry.first.get()), u64::from(entry.count.get()));
-    [0, ACTIVE].contains(&entry.status)
-        && (entry.kind == 0 || first > 0 && count > 0 && first + count <= disk.sectors)
+    has_status(entry) && (entry.kind == 0 || first > 0 && count > 0 && first + count <= disk.sectors)
 }
 
 /// Reads and checks the partitions of an MBR.
@@ -65,7 +69,7 @@ pub(super) fn look<R: ReadAt>(disk: &Disk<'_, R>, mbr: &Mbr, faults: &mut Faults
 
 fn check_status(entry: &MbrEntry, number: u32, at: u64, faults: &mut Faults) {
     let status = entry.status;
-    if ![0, ACTIVE].contains(&status) {
+    if !has_status(entry) {
         faults.add(Rule::MbrStatus, at, format_args!("partition {number} has the status {status:#04x}"));
     }
 }

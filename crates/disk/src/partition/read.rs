@@ -178,19 +178,27 @@ fn look<R: ReadAt>(bytes: &R, sector_size: u32, faults: &mut Faults) -> io::Resu
     }
     let mbr = disk.mbr(0)?;
     let protective = mbr.entries.iter().any(|entry| entry.kind == PROTECTIVE);
+    // What a volume that takes the whole disk has left of an older table doesn't count.
+    if is_boot_sector(&mbr) && !(protective && gpt_read::is_there(&disk)?) {
+        return Ok(Found::Nothing);
+    }
     let plain = !protective && mbr.entries.iter().any(|entry| entry.kind != 0);
     if mbr.signature.get() == MBR_SIGNATURE && protective {
         return gpt_read::look(&disk, &mbr, faults);
     }
-    // A volume's boot sector has code where an MBR has its entries.
-    let plausible = !is_boot_sector(&mbr) && mbr.entries.iter().all(|entry| mbr_read::is_plausible(entry, &disk));
-    if mbr.signature.get() == MBR_SIGNATURE && plain && !is_boot_sector(&mbr) {
+    // Other boot sectors than an MBR have code where it has its entries. If each has a status that there is, or
+    // one is a partition of this disk, they are entries.
+    let used = || mbr.entries.iter().filter(|entry| entry.kind != 0);
+    let plausible =
+        used().any(|entry| mbr_read::is_plausible(entry, &disk)) || mbr.entries.iter().all(mbr_read::has_status);
+    if mbr.signature.get() == MBR_SIGNATURE && plain && plausible {
         return mbr_read::look(&disk, &mbr, faults).map(Found::Table);
     }
     if gpt_read::is_there(&disk)? {
         return gpt_read::look(&disk, &mbr, faults);
     }
-    if plain && plausible {
+    // Without the signature all of them must be right.
+    if plain && mbr.entries.iter().all(|entry| mbr_read::is_plausible(entry, &disk)) {
         let found = mbr.signature.get();
         faults.add(Rule::MbrSignature, 510, format_args!("found {found:#06x}, expected {MBR_SIGNATURE:#06x}"));
         return mbr_read::look(&disk, &mbr, faults).map(Found::Table);
@@ -198,8 +206,8 @@ fn look<R: ReadAt>(bytes: &R, sector_size: u32, faults: &mut Faults) -> io::Resu
     Ok(Found::Nothing)
 }
 
-/// Whether the sector is the first of an NTFS or FAT volume: it starts with a jump, and behind that is
-/// what all such volumes say of themselves.
+/// Whether the sector is the first of an NTFS, FAT or exFAT volume: it starts with a jump, and behind that
+/// is what all such volumes say of themselves.
 fn is_boot_sector(mbr: &Mbr) -> bool {
     let code = &mbr.code;
     let jump = code[0] == 0xeb || code[0] == 0xe9;
@@ -208,5 +216,5 @@ fn is_boot_sector(mbr: &Mbr) -> bool {
     let geometry = [512, 1024, 2048, 4096].contains(&sector)
         && (code[13].is_power_of_two() || code[13] >= 0xf4)
         && code[21] >= 0xf0;
-    jump && geometry
+    jump && (geometry || code[3..11] == *b"EXFAT   ")
 }

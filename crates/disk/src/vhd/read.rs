@@ -1,6 +1,7 @@
 //! Reading a VHD: the footer, the dynamic header and the block table.
 //!
-//! Footers of 511 bytes, as Virtual PC wrote them before 2004, are not known here.
+//! The disk's size is the one in the footer, as Hyper-V takes it; Virtual PC showed its guests what the
+//! geometry gives, which is less. Footers of 511 bytes, from before 2004, are not known here.
 
 use std::ops::Range;
 

@@ -161,7 +161,6 @@ fn every_partition_rule_is_broken_by_its_corruption() {
             assert!(finding.offset <= SIZE && !finding.detail.is_empty(), "{finding}");
             println!("{finding}");
         }
-        assert!(rule.meaning().ends_with('.') && !rule.name().contains(char::is_uppercase));
     }
 }
 
@@ -268,7 +267,24 @@ fn a_disk_without_a_table_has_none() {
     // Code where an MBR has its entries.
     ntfs[446..510].fill(0x80);
     set(&mut ntfs, 510, [0x55, 0xaa]);
-    for disk in [vec![], vec![0; 511], vec![0; 512], vec![0xff; 512], vec![0; 1 << 20], vec![0x5a; 1 << 20], ntfs] {
+    // As exFAT has it, which says nothing of sectors where the others do.
+    let mut exfat = vec![0; 4096];
+    exfat[..11].copy_from_slice(b"\xeb\x76\x90EXFAT   ");
+    exfat[446..512].copy_from_slice(&ntfs[446..512]);
+    // Some other code that is no table.
+    let mut code = pattern(5, 4096);
+    set(&mut code, 510, [0x55, 0xaa]);
+    for disk in [
+        exfat,
+        code,
+        vec![],
+        vec![0; 511],
+        vec![0; 512],
+        vec![0xff; 512],
+        vec![0; 1 << 20],
+        vec![0x5a; 1 << 20],
+        ntfs,
+    ] {
         assert_eq!(PartitionTable::read(&disk, 512).unwrap(), None);
         assert_eq!(check_partitions(&disk, 512).unwrap(), []);
     }
@@ -321,13 +337,16 @@ fn headers_that_claim_too_much_are_refused() {
     assert_eq!(table.partitions.len(), 1, "every other entry is taken for the end of the one before");
 }
 
+/// A change to a good disk.
+type Corruption = dyn Fn(&mut Vec<u8>);
+
 #[test]
 fn further_corruptions_of_tables_are_found() {
     use PartitionRule as R;
     let lba = |index, at: usize, lba: u64| {
         move |disk: &mut Vec<u8>| entries(disk, index, |entry| set(entry, at, lba.to_le_bytes()))
     };
-    let cases: [(PartitionRule, &dyn Fn(&mut Vec<u8>)); 11] = [
+    let cases: [(PartitionRule, &Corruption); 11] = [
         (R::GptPlace, &lba(0, 40, 2047)),
         (R::GptPlace, &lba(0, 40, u64::MAX)),
         (R::GptPlace, &lba(1, 40, 16_351)),
