@@ -267,6 +267,9 @@ fn a_disk_without_a_table_has_none() {
     // Code where an MBR has its entries.
     ntfs[446..510].fill(0x80);
     set(&mut ntfs, 510, [0x55, 0xaa]);
+    // A GPT in the place where the volume has something else now.
+    let mut stale = gpt(512);
+    stale[..512].copy_from_slice(&ntfs[..512]);
     // As exFAT has it, which says nothing of sectors where the others do.
     let mut exfat = vec![0; 4096];
     exfat[..11].copy_from_slice(b"\xeb\x76\x90EXFAT   ");
@@ -275,6 +278,7 @@ fn a_disk_without_a_table_has_none() {
     let mut code = pattern(5, 4096);
     set(&mut code, 510, [0x55, 0xaa]);
     for disk in [
+        stale,
         exfat,
         code,
         vec![],
