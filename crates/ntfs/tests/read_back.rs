@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{content_bytes, have, options, run, try_run, varied, write_volume};
+use common::{content_bytes, have, options, run, try_run, uncompress_for, varied, write_volume};
 use nanovhd_ntfs::{Ntfs, Snapshot, VolumeOptions};
 use nanovhd_tree::{Attributes, Content, FileId, Filetime, Metadata, ReadAt, Source, SourceId, Tree};
 
@@ -73,8 +73,9 @@ fn listing(tree: &Tree, bytes: impl Fn(&Content) -> Vec<u8>) -> (Listing, Vec<Ve
 #[test]
 fn what_was_written_is_read() {
     for (sector_size, cluster_size) in [(512, 4096), (512, 512), (512, 65536), (4096, 4096)] {
-        let tree = varied(2_000).tree;
+        let mut tree = varied(2_000).tree;
         let options = VolumeOptions { cluster_size, sector_size, ..options(1 << 30) };
+        uncompress_for(&mut tree, &options);
         let file = tempfile::tempfile().unwrap();
         write_volume(&tree, &options, &file);
 

@@ -166,6 +166,15 @@ fn metadata(tree: &mut Tree, number: u32) -> Metadata {
     Metadata { attributes: Attributes(bits), times, security, ..Metadata::default() }
 }
 
+/// Takes the attribute from files that say they are compressed if clusters are too large for it.
+pub fn uncompress_for(tree: &mut Tree, options: &VolumeOptions) {
+    let files: Vec<FileId> = tree.files().map(|(id, _)| id).collect();
+    for id in files.into_iter().filter(|_| options.cluster_size > 4096) {
+        let attributes = &mut tree.metadata_mut(id).attributes;
+        *attributes = attributes.without(Attributes::COMPRESSED);
+    }
+}
+
 /// A descriptor whose one entry names user `number`.
 pub fn descriptor(number: u32) -> Vec<u8> {
     let sid = |sub: u32| {
