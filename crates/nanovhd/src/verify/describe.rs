@@ -1,11 +1,16 @@
 //! What was checked, in words.
 
-use nanovhd_disk::{ContainerRule, FatRule, PartitionRule, PartitionTable, Scheme};
+use nanovhd_disk::{ContainerRule, FatRule, FoundKind, PartitionRule, PartitionTable, Scheme};
 use nanovhd_ntfs::Rule as NtfsRule;
+use uuid::{Uuid, uuid};
 
 use super::rule::ContentRule;
+use crate::disk_image::Part;
 use crate::text::counted;
 use crate::{Counts, Volume};
+
+/// The type of a partition that Windows keeps for itself, with nothing in it.
+const MICROSOFT_RESERVED: Uuid = uuid!("e3c9e316-0b5c-4db8-817d-f92df00215ae");
 
 /// What a rule demands.
 pub(super) fn meaning(name: &str) -> &'static str {
@@ -27,6 +32,15 @@ pub(super) fn describe_table(table: Option<&PartitionTable>) -> String {
     };
     let backup = if table.from_backup { ", from its backup" } else { "" };
     format!("{scheme}{backup}, {}", counted(table.partitions.len() as u64, "partition"))
+}
+
+/// A partition that holds nothing that can be checked.
+pub(super) fn describe_other(part: &Part<'_>) -> String {
+    let found = part.found.map(|found| &found.kind);
+    match found {
+        Some(FoundKind::Gpt { type_id, .. }) if *type_id == MICROSOFT_RESERVED => "Microsoft reserved".to_owned(),
+        _ => "not checked: no file system that is known".to_owned(),
+    }
 }
 
 /// `NTFS "Windows": 543 files, 276 directories, 483 more hard links`

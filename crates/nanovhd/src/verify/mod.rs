@@ -24,23 +24,28 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use nanovhd_disk::{Disk, PartitionTable, check_container, check_partitions};
+use nanovhd_disk::{Disk, FoundPartition, PartitionTable, check_container, check_fat, check_partitions};
 use nanovhd_tree::{Finding, ReadAt, Tree};
 use nanovhd_wim::{Note, Wim};
 use thiserror::Error;
 
-use crate::disk_image::{FileSystem, Part, file_system, open, parts};
+use crate::disk_image::{FileSystem, Part, file_system, open, parts, window};
 use crate::media::{Found, recognise};
 use crate::text::causes;
 use crate::volume::StreamFailure;
 use crate::{ContentError, Media, MediaError, Origin, Progress, Size, Stage, Volume, VolumeError};
 use compare::Comparison;
-use describe::{describe_table, describe_volume, meaning};
+use describe::{describe_other, describe_table, describe_volume, meaning};
 use digest::Expectations;
 
 pub use known::{KnownDifference, KnownKind};
 pub use report::{Check, Compared, Fault, Place, RuleCount, Verification};
 pub use rule::ContentRule;
+
+/// The usual bytes of an MFT record, by which its check is shown.
+const RECORD: u64 = 1024;
+/// What is looked at of a volume's end, in bytes.
+const SECTOR: u64 = 512;
 
 /// How a disk image is verified.
 #[derive(Debug, Clone, Default)]
@@ -173,7 +178,6 @@ pub(crate) fn run(
         counts: BTreeMap::new(),
         report: Verification::new(path.to_owned()),
     };
-    progress.begin(Stage::Checking, Size(0));
     let result = session.disk(&Watched { inner: file, progress }, expected);
     if progress.cancelled() {
         return Err(VerifyError::Cancelled);
@@ -240,11 +244,11 @@ impl Session<'_> {
         };
         self.checked(Place::PartitionTable, None, describe_table(table.as_ref()));
         let parts = parts(table.as_ref(), disk.virtual_size());
-        let is_ntfs = |part: &&Part<'_>| file_system(&disk, part) == FileSystem::Ntfs;
+        let is_ntfs = |part: &&Part<'_>| expected_file_system(&disk, part) == FileSystem::Ntfs;
         let windows = parts.iter().filter(is_ntfs).rev().max_by_key(|part| part.size);
         let mut files = None;
         for part in &parts {
-            let volume = self.volume(&disk, part)?;
+            let volume = self.volume(&disk, sector_size, part)?;
             if windows.is_some_and(|windows| windows.number == part.number) {
                 files = volume;
             }
@@ -263,14 +267,28 @@ impl Session<'_> {
     fn volume<'d>(
         &mut self,
         disk: &'d dyn ReadAt,
+        sector_size: u32,
         part: &Part<'_>,
     ) -> Result<Option<Result<Volume<'d>, VolumeError>>, VerifyError> {
-        let place = match file_system(disk, part) {
+        let place = match expected_file_system(disk, part) {
             FileSystem::Ntfs => Place::Ntfs,
             FileSystem::Fat => Place::Fat,
-            FileSystem::Other => return Ok(None),
+            FileSystem::Other => {
+                self.checked(
+                    Place::PartitionTable,
+                    part.number,
+                    "not checked: no file system that is known".to_owned(),
+                );
+                return Ok(None);
+            }
         };
-        self.check(disk, part, place)?;
+        let window = window(disk, part);
+        let findings = match place {
+            Place::Ntfs => nanovhd_ntfs::check(&window, &mut self.steps()),
+            _ => check_fat(&window, part.found.map(|found| found.first / u64::from(sector_size))),
+        };
+        let findings = findings.map_err(|e| self.read(e))?;
+        self.add(place, part.number, findings);
         let origin = Origin { path: self.path.to_owned(), image: None, partition: part.number };
         let volume = open(disk, *part, origin);
         let what = match &volume {
@@ -298,6 +316,18 @@ impl Session<'_> {
         self.counts.extend(counts);
         self.report.findings.extend(faults);
         Ok(())
+    }
+
+    /// Hands on how far the check of a volume is, which counts MFT records.
+    fn steps(&self) -> impl FnMut(u64, u64) + '_ {
+        let (mut begun, mut last) = (false, 0);
+        move |done, total| {
+            if !std::mem::replace(&mut begun, true) {
+                self.progress.begin(Stage::Checking, Size(total.saturating_mul(RECORD)));
+            }
+            self.progress.advance(done.saturating_sub(last).saturating_mul(RECORD));
+            last = last.max(done);
+        }
     }
 
     fn add(&mut self, place: Place, partition: Option<u32>, findings: Vec<Finding>) {
@@ -347,10 +377,18 @@ impl Session<'_> {
     }
 }
 
-impl Session<'_> {
-    /// The rules of one volume.
-    fn check(&mut self, _disk: &dyn ReadAt, _part: &Part<'_>, _place: Place) -> Result<(), VerifyError> {
-        Ok(())
+/// What a partition should hold, by its first sector, by the copy of it that NTFS keeps in the last one,
+/// or by what the partition table says.
+fn expected_file_system(disk: &dyn ReadAt, part: &Part<'_>) -> FileSystem {
+    let found = file_system(disk, part);
+    if found != FileSystem::Other {
+        return found;
+    }
+    let last = Part { first: part.first + part.size.saturating_sub(SECTOR), size: SECTOR.min(part.size), ..*part };
+    match file_system(disk, &last) {
+        FileSystem::Ntfs => FileSystem::Ntfs,
+        _ if part.found.is_some_and(FoundPartition::is_esp) => FileSystem::Fat,
+        _ => FileSystem::Other,
     }
 }
 
