@@ -112,6 +112,42 @@ fn what_qemu_writes_is_read_back_and_has_no_findings() {
     }
 }
 
+#[test]
+fn blocks_in_the_order_of_a_guests_writes_are_found() {
+    for format in ["vpc", "vhdx"] {
+        let file = tempfile::Builder::new().tempfile().unwrap();
+        let path = file.path().to_str().unwrap();
+        let options = if format == "vpc" { "force_size=on" } else { "block_size=2M" };
+        if check("qemu-img", ["create", "-f", format, "-o", options, path, "6G"]).is_none() {
+            return;
+        }
+        // Behind the first chunk of a VHDX, in front of it, over the end of a block, and twice.
+        let writes = [
+            "write -P 1 5G 3M",
+            "write -P 2 700M 64k",
+            "write -P 3 2047k 2k",
+            "write -P 4 5121M 512",
+            "write -P 5 0 1M",
+        ];
+        let commands = writes.into_iter().flat_map(|write| ["-c", write]);
+        if check("qemu-io", ["-f", format].into_iter().chain(commands).chain([path])).is_none() {
+            return;
+        }
+        let mut content = Content::default();
+        for (byte, offset, len) in [
+            (1, 5 * GIB, 1 << 20),
+            (4, 5121 * MIB, 512),
+            (1, 5121 * MIB + 512, (2 << 20) - 512),
+            (2, 700 * MIB, 64 << 10),
+            (3, 2047 << 10, 2 << 10),
+            (5, 0, 1 << 20),
+        ] {
+            content.add(offset, vec![byte; len]);
+        }
+        our_reader(file.reopen().unwrap()).expect_all(&content, 6 * GIB);
+    }
+}
+
 /// A sample that Windows wrote, unpacked to a file of its own.
 #[expect(clippy::print_stdout, reason = "the one who runs the tests should know what was not tested")]
 fn sample(path: &str) -> Option<NamedTempFile> {
