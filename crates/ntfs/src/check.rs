@@ -32,6 +32,8 @@ mod secure;
 mod start;
 mod stream;
 mod system;
+#[cfg(test)]
+mod tests;
 mod value;
 mod views;
 

@@ -141,9 +141,24 @@ pub(crate) fn upcase_info() -> Vec<u8> {
 /// The checksum of a table of upper-case units that Windows stores beside it: CRC-64, reflected.
 pub(crate) fn upcase_checksum(table: &[u16]) -> u64 {
     const POLYNOMIAL: u64 = 0x9a6c_9329_ac4b_c9b5;
-    let step = |crc: u64| (0..8).fold(crc, |crc, _| crc >> 1 ^ if crc & 1 == 1 { POLYNOMIAL } else { 0 });
+    const fn of_byte(byte: u64) -> u64 {
+        let (mut crc, mut bit) = (byte, 0);
+        while bit < 8 {
+            crc = crc >> 1 ^ if crc & 1 == 1 { POLYNOMIAL } else { 0 };
+            bit += 1;
+        }
+        crc
+    }
+    const TABLE: [u64; 256] = {
+        let (mut table, mut byte) = ([0; 256], 0);
+        while byte < table.len() {
+            table[byte] = of_byte(byte as u64);
+            byte += 1;
+        }
+        table
+    };
     let bytes = table.iter().flat_map(|unit| unit.to_le_bytes());
-    !bytes.fold(u64::MAX, |crc, byte| step(crc ^ u64::from(byte)))
+    !bytes.fold(u64::MAX, |crc, byte| TABLE[usize::from(crc.to_le_bytes()[0] ^ byte)] ^ crc >> 8)
 }
 
 /// The value of `$VOLUME_INFORMATION`: NTFS 3.1, no flags, so not dirty.

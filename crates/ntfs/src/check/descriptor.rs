@@ -80,10 +80,11 @@ mod tests {
             }
             bytes.extend([2, 0, 32, 0, 1, 0, 0, 0]);
             bytes.extend([0, 0, 24, 0, 0xff, 1, 0x1f, 0]);
-            for _ in 0..3 {
+            // In the list's entry, with padding; the owner; the group.
+            for padding in [4, 0, 0] {
                 bytes.extend([1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0]);
+                bytes.resize(bytes.len() + padding, 0);
             }
-            bytes.truncate(76);
             bytes
         };
         assert_eq!(good.len(), 76);
@@ -92,7 +93,7 @@ mod tests {
         let mut bare = vec![1, 0, 4, 0x80];
         bare.resize(20, 0);
         descriptor(&bare).unwrap_or_else(|f| panic!("{f:?}"));
-        for (at, value) in [(0, 2), (3, 0), (4, 65), (4, 19), (16, 70), (20, 9), (22, 90), (24, 2), (30, 25), (52, 2)]
+        for (at, value) in [(0, 2), (3, 0), (4, 66), (4, 19), (16, 70), (20, 9), (22, 90), (24, 2), (30, 25), (52, 2)]
         {
             let mut bad = good.clone();
             bad[at] = value;

@@ -110,6 +110,9 @@ impl<R: ReadAt> Checker<'_, R> {
             let detail = format!("the record is not named {expected} in the root directory");
             self.report.broken(Rule::SystemFile, Some(number), offset, detail);
         }
+        if number == root.record && !file.base.is_directory() {
+            self.report.broken(Rule::RootDirectory, Some(number), offset, "the record is not that of a directory");
+        }
     }
 
     /// The unnamed stream must begin at this cluster.
