@@ -2,7 +2,7 @@
 
 use std::io;
 
-use nanovhd_tree::ReadAt;
+use nanovhd_tree::{Name, ReadAt};
 use zerocopy::FromBytes;
 
 use super::chain::Chain;
@@ -58,6 +58,11 @@ impl DirectoryBytes {
         Ok(Self { bytes, places })
     }
 
+    /// Whether there is no place for an entry.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// Every entry up to the mark that ends them.
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot<'_>> {
         let entries = self.bytes.chunks_exact(ENTRY).take_while(|bytes| bytes[0] != END);
@@ -101,5 +106,5 @@ pub(crate) struct Named<'d> {
     pub(crate) entry: &'d Entry,
     /// Where on the volume it is.
     pub(crate) offset: u64,
-    pub(crate) long: Option<nanovhd_tree::Name>,
+    pub(crate) long: Option<Name>,
 }

@@ -231,6 +231,9 @@ mod tests {
         (names.finish(entry), names.faults)
     }
 
+    /// What is done to the parts of a name.
+    type Change<'c> = &'c dyn Fn(&mut Vec<LongEntry>);
+
     #[test]
     fn long_names_are_put_together() {
         let entry = short(b"SHORT~1 TXT");
@@ -245,16 +248,20 @@ mod tests {
     fn damaged_long_names_are_left_out_and_told_of() {
         let entry = short(b"SHORT~1 TXT");
         let good = parts("a long name with three parts of it", &entry);
-        let of = |change: &dyn Fn(&mut Vec<LongEntry>)| {
+        let of = |change: Change<'_>| {
             let mut parts = good.clone();
             change(&mut parts);
             read(&parts, &entry)
         };
         let found = short_name_checksum(&entry.name);
-        let cases: [(&dyn Fn(&mut Vec<LongEntry>), LongFault, u64); 11] = [
-            (&|parts| drop(parts.remove(0)), LongFault::Orphan, 0),
-            (&|parts| drop(parts.remove(1)), LongFault::Order { found: 1, expected: 2 }, 32),
-            (&|parts| drop(parts.pop()), LongFault::Missing(1), 0),
+        let cases: &[(Change<'_>, LongFault, u64)] = &[
+            (&|parts| parts.retain(|part| part.order & !LAST_PART != 3), LongFault::Orphan, 0),
+            (
+                &|parts| parts.retain(|part| part.order & !LAST_PART != 2),
+                LongFault::Order { found: 1, expected: 2 },
+                32,
+            ),
+            (&|parts| parts.truncate(2), LongFault::Missing(1), 0),
             (&|parts| parts.swap(1, 2), LongFault::Order { found: 1, expected: 2 }, 32),
             (&|parts| parts[0].order = LAST_PART, LongFault::First(0), 0),
             (&|parts| parts[0].order = LAST_PART | 21, LongFault::First(21), 0),
@@ -268,7 +275,7 @@ mod tests {
             (&|parts| parts[0].units_1[0] = 0.into(), LongFault::Empty, 0),
             (&|parts| parts[1].units_2[0] = 0xffff.into(), LongFault::Padding, 0),
         ];
-        for (change, fault, offset) in cases {
+        for &(change, fault, offset) in cases {
             let (name, faults) = of(change);
             assert_eq!((name, faults.last()), (None, Some(&(fault, offset))));
         }

@@ -291,7 +291,7 @@ fn names() -> impl Strategy<Value = BTreeMap<String, usize>> {
     ];
     let name = prop::collection::vec(character, 1..40).prop_map(|c| {
         let name: String = c.into_iter().collect();
-        format!("x{}y", name)
+        format!("x{name}y")
     });
     let path = prop::collection::vec(name, 1..4).prop_map(|names| names.join("/"));
     prop::collection::btree_map(path, prop_oneof![0..10_usize, 0..9_000_usize], 0..25).prop_map(|paths| {

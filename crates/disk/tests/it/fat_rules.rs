@@ -5,7 +5,7 @@ use std::io::{Cursor, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nanovhd_disk::{EspFile, EspOptions, FatRule, FatVolume, check_fat, format_esp};
-use nanovhd_tree::{Attributes, ReadAt, Source, SourceId};
+use nanovhd_tree::{Attributes, Content, ReadAt, Source, SourceId};
 
 use crate::support::*;
 
@@ -454,7 +454,7 @@ fn exercise(bytes: &[u8]) -> [bool; 2] {
             outcome[1] = true;
             let mut buf = vec![0xd1; 4096];
             for step in found.tree.walk() {
-                let Some(Source::Blob(id)) = step.file.content().map(|content| content.source()) else { continue };
+                let Some(Source::Blob(id)) = step.file.content().map(Content::source) else { continue };
                 let mut offset = 0;
                 while let len @ 1.. = volume.read(&found.files, id.index, offset, &mut buf).unwrap() {
                     offset += len as u64;

@@ -83,10 +83,11 @@ impl<R: ReadAt> Checker<'_, R> {
         for (fault, offset) in names.faults {
             self.findings.add(long_name_rule(fault), offset, format_args!("in {}: {fault}", this.path));
         }
-        let mut dots = 0;
-        if let Some(cluster) = this.cluster {
-            dots = self.dot_entries(this, cluster, bytes);
-        }
+        // A directory without a cluster has been told of, and has nothing to look at.
+        let dots = match this.cluster {
+            Some(cluster) if !bytes.is_empty() => self.dot_entries(this, cluster, bytes),
+            _ => 0,
+        };
         let mut taken = Taken::default();
         for (number, named) in found.into_iter().enumerate() {
             self.fields(this, &named);
@@ -107,36 +108,41 @@ impl<R: ReadAt> Checker<'_, R> {
         Ok(())
     }
 
-    /// The first two entries of a directory that is not the root. Returns how many of them there are.
+    /// The first two entries of a directory that is not the root. Returns how many entries of the
+    /// directory are those.
     fn dot_entries(&mut self, this: &Pending, cluster: u32, bytes: &DirectoryBytes) -> usize {
         let mut slots = bytes.slots();
         let mut count = 0;
-        for (expected, target) in [(DOT, cluster), (DOT_DOT, this.parent)] {
-            let (what, rule) = (if expected == DOT { "." } else { ".." }, FatRule::DotEntries);
+        for (number, name, target) in [(0, DOT, cluster), (1, DOT_DOT, this.parent)] {
+            let shown = label(name);
             match slots.next() {
-                Some(Slot::Entry(entry, offset)) if &entry.name == expected && entry.attributes & LABEL == 0 => {
-                    count += 1;
-                    let found = first_cluster(self.geometry, entry);
-                    if found != target || entry.attributes & DIRECTORY == 0 {
-                        let attributes = entry.attributes;
-                        let detail = format_args!(
-                            "{what} of {} has cluster {found} and attributes {attributes:#04x}, expected cluster {target} and a directory",
-                            this.path
-                        );
-                        self.findings.add(rule, offset, detail);
-                    }
+                Some(Slot::Entry(entry, offset)) if &entry.name == name && entry.attributes & LABEL == 0 => {
+                    // Behind a first entry that is something else, the second is told of with the others.
+                    count += usize::from(count == number);
+                    self.dot_target(this, entry, offset, target);
                 }
                 _ => {
-                    let at = if self.geometry.has_cluster(cluster) {
-                        self.geometry.cluster_offset(cluster)
-                    } else {
-                        this.offset
-                    };
-                    self.findings.add(rule, at, format_args!("{} has no entry {what} in its place", this.path));
+                    let offset = self.geometry.cluster_offset(cluster);
+                    let detail = format_args!("{} has no entry {shown} in its place", this.path);
+                    self.findings.add(FatRule::DotEntries, offset, detail);
                 }
             }
         }
         count
+    }
+
+    /// Whether one of the two leads where it must: `..` to 0 if that is the root directory, on
+    /// FAT32 as well.
+    fn dot_target(&mut self, this: &Pending, entry: &Entry, offset: u64, target: u32) {
+        let (shown, found, attributes) = (label(&entry.name), first_cluster(self.geometry, entry), entry.attributes);
+        if found != target {
+            let detail = format_args!("{shown} of {} has cluster {found}, expected {target}", this.path);
+            self.findings.add(FatRule::DotEntries, offset, detail);
+        }
+        if attributes & DIRECTORY == 0 {
+            let detail = format_args!("{shown} of {} has attributes {attributes:#04x} of a file", this.path);
+            self.findings.add(FatRule::DotEntries, offset, detail);
+        }
     }
 
     /// What all entries have.
