@@ -10,6 +10,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, value_parser};
 use nanovhd::{BuildOptions, DiskFormat, Edition, Firmware, ImageSelector, Reference, Size};
 
+use crate::kept;
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
@@ -91,7 +93,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Build a virtual disk
-    #[command(after_help = BUILD_EXAMPLES)]
+    #[command(after_help = BUILD_EXAMPLES, after_long_help = format!("{BUILD_EXAMPLES}\n\n{}", kept::table()))]
     Build(Build),
     /// Show what build would make, and write nothing
     #[command(after_help = PLAN_EXAMPLES)]

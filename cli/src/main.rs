@@ -5,6 +5,7 @@
 mod args;
 mod commands;
 mod failure;
+mod kept;
 mod progress;
 
 use std::process::ExitCode;

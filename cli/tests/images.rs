@@ -1,5 +1,5 @@
 //! Disk images looked into: every container, bare volumes, and damaged ones.
-#![expect(clippy::print_stderr, clippy::unwrap_used, reason = "a failure is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 mod common;
 

@@ -226,7 +226,7 @@ pub(crate) fn open<'s>(disk: &'s dyn ReadAt, part: Part<'_>, origin: Origin) -> 
             let fat = FatVolume::open(window).map_err(|e| VolumeError::Fat { origin: at(), source: e.into() })?;
             let files = fat.tree(crate::media::WIM);
             let files = files.map_err(|e| VolumeError::FatFiles { origin: at(), source: Box::new(e) })?;
-            Ok(Volume::new(origin, files.tree, Contents::Fat(fat, files.files)))
+            Ok(Volume::new(origin, files.tree, Contents::Fat(Box::new(fat), files.files)))
         }
         FileSystem::Other => Err(VolumeError::NoFileSystem { origin: at() }),
     }

@@ -62,7 +62,7 @@ pub struct Volume<'s> {
 pub(crate) enum Contents<'s> {
     Wim(&'s Wim<File>),
     Ntfs(Box<Ntfs<Window<'s>>>, nanovhd_ntfs::Streams),
-    Fat(FatVolume<Window<'s>>, FatFiles),
+    Fat(Box<FatVolume<Window<'s>>>, FatFiles),
 }
 
 impl fmt::Debug for Volume<'_> {

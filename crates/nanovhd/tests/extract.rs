@@ -46,7 +46,7 @@ fn an_extraction_can_be_stopped_at_any_write() {
             Err(error) => assert!(matches!(error, ExtractError::Cancelled), "{patience}: {error}"),
         }
         assert_eq!(partials(folder.path()), 0, "{patience}");
-        patience += 1 + patience;
+        patience = 2 * patience + 1;
     }
     assert!(patience > 100, "{patience}");
 }

@@ -273,7 +273,7 @@ mod tests {
         tree
     }
 
-    fn plan<'t>(tree: &'t Tree, paths: &[&str], longest: u64) -> (Vec<String>, Vec<LeftOut>, Option<Twins>) {
+    fn plan(tree: &Tree, paths: &[&str], longest: u64) -> (Vec<String>, Vec<LeftOut>, Option<Twins>) {
         let origin = Origin { path: "x".into(), image: None, partition: None };
         let mut plan = Plan::new(tree, Path::new("out"), !cfg!(windows), longest);
         for path in paths {

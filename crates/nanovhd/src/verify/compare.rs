@@ -448,7 +448,7 @@ fn clashes(short: &Name, of: &Name, siblings: &Directory) -> bool {
 }
 
 fn path(nodes: &[Node<'_>], place: Place<'_>) -> String {
-    let mut names: Vec<String> = place.name.iter().map(|name| name.to_string()).collect();
+    let mut names: Vec<String> = place.name.iter().map(ToString::to_string).collect();
     let mut at = place.node;
     while let Some(name) = nodes[at].name {
         names.push(name.to_string());

@@ -274,11 +274,7 @@ impl Session<'_> {
             FileSystem::Ntfs => Place::Ntfs,
             FileSystem::Fat => Place::Fat,
             FileSystem::Other => {
-                self.checked(
-                    Place::PartitionTable,
-                    part.number,
-                    "not checked: no file system that is known".to_owned(),
-                );
+                self.checked(Place::PartitionTable, part.number, describe_other(part));
                 return Ok(None);
             }
         };
