@@ -40,10 +40,10 @@ macro_rules! source_help {
     () => {
         "\
 SOURCE is one of
-  NanoServer.wim, NanoServer.wim:2   a .wim file or a media folder, and which of its images is meant,
-                                     by number or name, if it holds several
-  nano.vhdx, nano.vhdx:windows       the Windows partition of a disk (VHDX, VHD or raw): the largest
-                                     with NTFS on it
+  NanoServer.wim, NanoServer.wim:2   a .wim file or a media folder, and which of its images is
+                                     meant, by number or name, if it holds several
+  nano.vhdx, nano.vhdx:windows       the Windows partition of a disk (VHDX, VHD or raw): the
+                                     largest with NTFS on it
   nano.vhdx:esp, nano.vhdx:2         the EFI system partition; a partition by number or name
   volume.img                         an NTFS or FAT volume without partitions around it
 What a file is, its bytes say and not its name."
@@ -56,10 +56,10 @@ const EXTRACT_HELP: &str = concat!(
     source_help!(),
     "
 
-Files keep their paths below DIR, their times and their hard links. Nothing is written outside DIR.
-Symbolic links and junctions are not made, security descriptors and attributes are not taken over;
-what is left out is said at the end. Names that this machine can't have are left out with all that is
-below them, and the exit code is 1.
+Files keep their paths below DIR, their times and their hard links. Nothing is written outside
+DIR. Symbolic links and junctions are not made, security descriptors and attributes are not taken
+over; what is left out is said at the end. Names that this machine can't have are left out with
+all that is below them, and the exit code is 1.
 
 Examples:
   nanovhd extract NanoServer.wim:2 Windows/System32/drivers -o out
@@ -67,10 +67,12 @@ Examples:
 );
 
 const VERIFY_EXAMPLES: &str = "\
-Checked are the container with its log and tables, the partition table, and the structures of every FAT
-and NTFS volume, by whomever they were made. With --against, every file of the Windows partition is
-compared with the image that it came from: names, 8.3 names, hard links, attributes, times, security
-descriptors, reparse points, object ids, extended attributes, streams, and the SHA-1 of every content.
+Checked are the container with its log and tables, the partition table, and the structures of
+every FAT and NTFS volume, by whomever they were made. With --against, every file of the Windows
+partition is compared with the image that it came from: names, 8.3 names, hard links, attributes,
+times, security descriptors, reparse points, object ids, extended attributes, streams, and the
+SHA-1 of every content. What the volume can't have is listed as a known difference; build --help
+has the table.
 
 Examples:
   nanovhd verify nano.vhdx

@@ -178,8 +178,11 @@ fn verify(args: &Verify) -> Result<(), Failure> {
 
 fn unclean(verification: &Verification) -> Failure {
     let (disk, count) = (verification.image.display(), verification.count());
-    let findings = if count == 1 { "finding" } else { "findings" };
-    Failure::findings(format!("`{disk}` has {count} {findings}"))
+    Failure::findings(match count {
+        0 => format!("`{disk}` can't be read to its end"),
+        1 => format!("`{disk}` has 1 finding"),
+        _ => format!("`{disk}` has {count} findings"),
+    })
 }
 
 fn print(text: &str) -> Result<(), Failure> {

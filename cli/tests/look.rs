@@ -219,13 +219,14 @@ fn a_reader_that_has_enough_is_no_failure() {
 #[test]
 fn help_shows_every_command_and_the_exit_codes() {
     let text = good(nanovhd().arg("--help"));
-    for word in ["build", "plan", "inspect", "ls", "cat", "Exit codes:", "130"] {
+    for word in ["build", "plan", "inspect", "ls", "cat", "extract", "verify", "Exit codes:", "130"] {
         assert!(text.contains(word), "{word}: {text}");
     }
     // Lines are broken to fit the terminal.
     let text = good(nanovhd().args(["build", "--help"]));
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("Examples:") && text.contains("standard, datacenter"), "{text}");
+    assert!(text.contains("extended attributes kept; damaged ones are reported"), "{text}");
     assert!(good(nanovhd().arg("--version")).starts_with("nanovhd 0."));
     assert_eq!(run(nanovhd().arg("biuld")).code, Some(2));
 }

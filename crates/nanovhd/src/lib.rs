@@ -25,9 +25,18 @@
 //! The same inputs give the same bytes, whatever the number of threads: identifiers are derived
 //! from the image and the recipe, times are those of the image.
 //!
-//! A [`Media`] can also be looked into: [`Inspection`] sums up what it holds, [`Media::volume`] opens an
-//! image, of which [`Volume::list`] shows a directory and [`Volume::cat`] copies a file out. The crates for trees and WIMs
-//! are at hand as [`tree`] and [`wim`].
+//! # Reading
+//!
+//! ```text
+//!  Media ─────┐            ┌─► list, cat, extract
+//!             ├─► Volume ──┤
+//!  DiskImage ─┘            └─► verify: every structure of a disk, every file against its image
+//! ```
+//!
+//! An [`Input`] is a [`Media`] or a [`DiskImage`]; each holds [`Volume`]s, which read alike: the images of a
+//! WIM, the NTFS and FAT partitions of a disk. [`Inspection`] and [`DiskInspection`] sum up what there is.
+//! [`verify`] checks a disk and compares it with the image that it was made from. The crates for trees
+//! and WIMs are at hand as [`tree`] and [`wim`].
 
 // Tests inside and outside share helpers that call the crate by its name.
 #[cfg(test)]

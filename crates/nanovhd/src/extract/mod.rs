@@ -237,21 +237,12 @@ impl Volume<'_> {
     ) -> Result<Extraction, ExtractError> {
         let start = Instant::now();
         let folder = folder.as_ref();
-        let mut plan = Plan::new(self.tree(), folder, options.streams, self.longest_content());
-        for path in paths {
-            plan.take(&find(self.tree(), self.origin(), path.as_ref())?);
-        }
-        if paths.is_empty() {
-            plan.take(&find(self.tree(), self.origin(), "\\")?);
-        }
+        let mut plan = self.plan_extraction(paths, folder, options)?;
         check(&plan, options.overwrite)?;
         make_folder(folder)?;
         if let Some(twins) = plan.twins.take().filter(|_| !tells_case(folder)) {
-            return Err(ExtractError::CaseTwins {
-                folder: twins.folder,
-                names: twins.names,
-                target: folder.to_owned(),
-            });
+            let target = folder.to_owned();
+            return Err(ExtractError::CaseTwins { folder: twins.folder, names: twins.names, target });
         }
         let left_out = std::mem::take(&mut plan.left_out);
         let writer = Writer::new(&plan, left_out, options.overwrite, progress);
@@ -271,6 +262,23 @@ impl Volume<'_> {
             seconds: start.elapsed().as_secs_f64(),
             left_out: writer.left_out(),
         })
+    }
+
+    /// What the paths lead to; all there is, if there are none.
+    fn plan_extraction(
+        &self,
+        paths: &[impl AsRef<str>],
+        folder: &Path,
+        options: &ExtractOptions,
+    ) -> Result<Plan<'_>, ExtractError> {
+        let mut plan = Plan::new(self.tree(), folder, options.streams, self.longest_content());
+        for path in paths {
+            plan.take(&find(self.tree(), self.origin(), path.as_ref())?);
+        }
+        if paths.is_empty() {
+            plan.take(&find(self.tree(), self.origin(), "\\")?);
+        }
+        Ok(plan)
     }
 
     /// Writes the contents of all items.

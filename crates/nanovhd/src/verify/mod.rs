@@ -24,7 +24,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use nanovhd_disk::{Disk, FoundPartition, PartitionTable, check_container, check_fat, check_partitions};
+use nanovhd_disk::{
+    Disk, FoundPartition, PartitionReadError, PartitionTable, check_container, check_fat, check_partitions,
+};
 use nanovhd_tree::{Finding, ReadAt, Tree};
 use nanovhd_wim::{Note, Wim};
 use thiserror::Error;
@@ -240,27 +242,41 @@ impl Session<'_> {
         self.add(Place::PartitionTable, None, findings);
         let table = match PartitionTable::read(&disk, sector_size) {
             Ok(table) => table,
+            Err(PartitionReadError::Read(e)) => return Err(self.read(e)),
             Err(e) => return self.stop(&e),
         };
         self.checked(Place::PartitionTable, None, describe_table(table.as_ref()));
         let parts = parts(table.as_ref(), disk.virtual_size());
-        let is_ntfs = |part: &&Part<'_>| expected_file_system(&disk, part) == FileSystem::Ntfs;
+        self.volumes(&disk, sector_size, &parts, expected)
+    }
+
+    /// All volumes, and the files of that with Windows.
+    fn volumes(
+        &mut self,
+        disk: &dyn ReadAt,
+        sector_size: u32,
+        parts: &[Part<'_>],
+        expected: Option<&Expected<'_>>,
+    ) -> Result<(), VerifyError> {
+        let is_ntfs = |part: &&Part<'_>| expected_file_system(disk, part) == FileSystem::Ntfs;
         let windows = parts.iter().filter(is_ntfs).rev().max_by_key(|part| part.size);
         let mut files = None;
-        for part in &parts {
-            let volume = self.volume(&disk, sector_size, part)?;
+        for part in parts {
+            let volume = self.volume(disk, sector_size, part)?;
             if windows.is_some_and(|windows| windows.number == part.number) {
                 files = volume;
             }
         }
-        match (expected, windows, files) {
-            (None, ..) => Ok(()),
-            (Some(expected), _, Some(Ok(volume))) => self.contents(&volume, expected),
-            (_, None, _) => self.miss("there is no NTFS volume to compare with the image".to_owned()),
-            (_, _, Some(Err(e))) if !self.counts.is_empty() => self.stop(&e),
-            (_, _, Some(Err(e))) => self.miss(causes(&e)),
-            (_, Some(_), None) => Ok(()),
+        match (expected, files) {
+            (None, _) => {}
+            (Some(expected), Some(Ok(volume))) => self.contents(&volume, expected)?,
+            (_, Some(Err(e))) => self.stop(&e)?,
+            (_, None) => {
+                let detail = "there is no NTFS volume to compare with the image".to_owned();
+                self.whole(ContentRule::Missing, None, detail);
+            }
         }
+        Ok(())
     }
 
     /// The structures of one volume. Gives its files, or why they can't be read.
@@ -284,12 +300,19 @@ impl Session<'_> {
             _ => check_fat(&window, part.found.map(|found| found.first / u64::from(sector_size))),
         };
         let findings = findings.map_err(|e| self.read(e))?;
+        let sound = findings.is_empty();
         self.add(place, part.number, findings);
         let origin = Origin { path: self.path.to_owned(), image: None, partition: part.number };
         let volume = open(disk, *part, origin);
         let what = match &volume {
             Ok(volume) => describe_volume(volume),
-            Err(e) => format!("{}, not readable: {}", if place == Place::Ntfs { "NTFS" } else { "FAT" }, causes(e)),
+            Err(e) => {
+                // Whoever can't read it must not call it clean.
+                if sound {
+                    self.whole(ContentRule::Unreadable, part.number, causes(e));
+                }
+                format!("{}, not readable", if place == Place::Ntfs { "NTFS" } else { "FAT" })
+            }
         };
         self.checked(place, part.number, what);
         Ok(Some(volume))
@@ -343,13 +366,12 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Everything of the image is missing.
-    fn miss(&mut self, detail: String) -> Result<(), VerifyError> {
-        let rule = ContentRule::Missing.name();
+    /// A finding about all files of a volume.
+    fn whole(&mut self, rule: ContentRule, partition: Option<u32>, detail: String) {
+        let rule = rule.name();
         *self.counts.entry(rule).or_default() += 1;
         let (place, path) = (Place::Contents, Some("\\".to_owned()));
-        self.report.findings.push(Fault { rule, place, partition: None, record: None, offset: None, path, detail });
-        Ok(())
+        self.report.findings.push(Fault { rule, place, partition, record: None, offset: None, path, detail });
     }
 
     fn read(&self, source: io::Error) -> VerifyError {
