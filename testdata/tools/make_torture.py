@@ -7,7 +7,7 @@
 
 --scale multiplies the cases that are about mere numbers: 1 (usual) stands for 1,000 entries in a
 directory, 50 names of a file, 200 security descriptors and so on, 100 for 100,000, 5,000 and 20,000.
-A file gets at most 4,000 streams and a path 1,000 directories. --large adds a file of more than 4 GiB; in the
+A file gets at most 4,000 streams or 7,001 names and a path 1,000 directories. --large adds a file of more than 4 GiB; in the
 WIM it is a hole.
 
 What lies where is told in testdata/README.md. What NTFS can't keep is below `/lost` and nowhere else.
@@ -194,7 +194,7 @@ def add_depth(b):
 
 def add_links(b):
     node = b.add("/links/a file with very many names.txt", b"one file\r\n" * 600)
-    for number in range(b.times_of(25)):
+    for number in range(b.times_of(25, 3500)):
         b.tree.add("/links/%d of many names in one directory" % number, node)
         b.tree.add("/links/%d/%d of many in others" % (number % 50, number), node)
 

@@ -256,6 +256,8 @@ impl<'t> Volume<'t> {
         }
         // Stable: names of equal standing keep the order in which they were made.
         attributes.sort_by_cached_key(|a| (a.kind, folded(a.name)));
+        #[cfg(test)]
+        tests::count(attributes.len());
         attributes
     }
 
@@ -355,7 +357,7 @@ impl<'t> Volume<'t> {
 
     /// The entries of an index in the order of its collation.
     pub(crate) fn index_entries(&self, content: IndexContent) -> Vec<IndexEntry> {
-        match content {
+        let entries = match content {
             IndexContent::Directory(id) => self.directory_entries(id),
             IndexContent::Extend => sorted_by_name(self.system_names(SystemFile::Extend.reference())),
             IndexContent::SecurityHash => self.secure.by_hash(),
@@ -364,7 +366,10 @@ impl<'t> Volume<'t> {
             IndexContent::QuotaId => quota_by_id(self.time.0),
             IndexContent::ObjectId => self.object_id_entries(),
             IndexContent::Reparse => self.reparse_entries(),
-        }
+        };
+        #[cfg(test)]
+        tests::count(entries.len());
+        entries
     }
 
     fn directory_entries(&self, id: FileId) -> Vec<IndexEntry> {
@@ -448,4 +453,105 @@ fn ulongs(key: &[u8]) -> Vec<u32> {
 
 fn folded(name: &[u16]) -> Vec<u16> {
     name.iter().map(|&unit| upcase(unit)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::io;
+    use std::sync::Arc;
+
+    use nanovhd_tree::{Content, Metadata, ObjectId, Stream, WriteAt};
+
+    use super::*;
+    use crate::VolumeOptions;
+
+    thread_local! {
+        /// Attributes and index entries that were made: all work is done for each of them.
+        static MADE: Cell<u64> = const { Cell::new(0) };
+    }
+
+    pub(super) fn count(items: usize) {
+        MADE.set(MADE.get() + items as u64);
+    }
+
+    /// Makes a tree with a number of something.
+    type Grow = fn(&mut Tree, u32);
+
+    struct Nowhere;
+
+    impl WriteAt for Nowhere {
+        fn write_all_at(&self, _: &[u8], _: u64) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn file(tree: &mut Tree, parent: FileId, name: &str, metadata: Metadata) -> FileId {
+        tree.add_file(parent, name.into(), metadata, Content::bytes(*b"resident")).unwrap()
+    }
+
+    fn entries(tree: &mut Tree, number: u32) {
+        let directory = tree.add_directory(Tree::ROOT, "directory".into(), Metadata::default()).unwrap();
+        for i in 0..number {
+            file(tree, directory, &format!("entry {i}"), Metadata::default());
+        }
+    }
+
+    fn links(tree: &mut Tree, number: u32) {
+        let linked = file(tree, Tree::ROOT, "linked", Metadata::default());
+        for i in 1..number {
+            tree.link(Tree::ROOT, format!("link {i}").as_str().into(), linked).unwrap();
+        }
+    }
+
+    fn streams(tree: &mut Tree, number: u32) {
+        let stream =
+            |i| Stream { name: format!("stream {i}").as_str().into(), content: Content::bytes(vec![1; 200]) };
+        file(tree, Tree::ROOT, "a", Metadata { streams: (0..number).map(stream).collect(), ..Metadata::default() });
+    }
+
+    fn depth(tree: &mut Tree, number: u32) {
+        let mut at = Tree::ROOT;
+        for _ in 0..number {
+            at = tree.add_directory(at, "d".into(), Metadata::default()).unwrap();
+        }
+    }
+
+    fn indexed(tree: &mut Tree, number: u32) {
+        for i in 0..number {
+            let mut object = [0; 16];
+            object[..4].copy_from_slice(&i.to_le_bytes());
+            let security = Some(tree.add_descriptor(&object));
+            let reparse = Some(Reparse { tag: 0x8000_0024, reserved: 0, data: Content::empty() });
+            let object_id = Some(ObjectId { object, birth: None });
+            let metadata = Metadata { security, reparse, object_id, ..Metadata::default() };
+            file(tree, Tree::ROOT, &format!("{i}"), metadata);
+        }
+    }
+
+    /// What is made for a volume of such a tree, its writing included, and the volume's records.
+    fn work(grow: Grow, number: u32) -> (u64, u64) {
+        let mut tree = Tree::new();
+        grow(&mut tree, number);
+        MADE.set(0);
+        let volume = Volume::lay_out(&tree, &VolumeOptions { size: 4 << 30, ..VolumeOptions::default() }).unwrap();
+        volume.write_metadata(&|_| None::<Arc<[u8]>>, &Nowhere).unwrap();
+        (MADE.get(), volume.mft_records)
+    }
+
+    #[test]
+    fn twice_the_tree_is_twice_the_work() {
+        let all: [(&str, Grow, u32); 5] = [
+            ("entries of a directory", entries, 50_000),
+            ("names of a file", links, 4_000),
+            ("streams of a file", streams, 2_000),
+            ("levels", depth, 10_000),
+            ("object ids, reparse points and descriptors", indexed, 20_000),
+        ];
+        for (what, grow, number) in all {
+            let ((one, one_records), (two, two_records)) = (work(grow, number), work(grow, 2 * number));
+            assert!(two * 10 <= one * 21, "{number} {what} make {one}, twice as many {two}");
+            assert!(two_records <= 2 * one_records, "{what}: {one_records} and {two_records} records");
+        }
+    }
 }

@@ -191,7 +191,7 @@ impl Grown {
     }
 }
 
-fn read<'v>(ntfs: &Ntfs<&'v File>, snapshot: &Snapshot, content: &Content) -> Vec<u8> {
+fn read(ntfs: &Ntfs<&File>, snapshot: &Snapshot, content: &Content) -> Vec<u8> {
     let Source::Blob(id) = content.source() else { return content_bytes(content) };
     let mut bytes = vec![0xd1; usize::try_from(content.len()).unwrap()];
     assert_eq!(ntfs.read_stream(&snapshot.streams, id.index, 0, &mut bytes).unwrap(), bytes.len());
