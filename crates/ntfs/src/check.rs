@@ -13,9 +13,9 @@
 //! be read is left out, and the rest goes on. All work is bounded by what truly lies on the volume:
 //! an index block counts once however many entries lead to it, and a table of garbage is given up.
 //!
-//! Rules are those of NTFS 3.1 as Windows keeps them. Two things that Windows itself leaves stale
-//! are no faults: what a `$FILE_NAME` attribute repeats of its file, and what the entries of system
-//! files and of further hard links repeat.
+//! Rules are those of NTFS 3.1 as Windows keeps them. What Windows itself leaves stale is no fault:
+//! everything that a `$FILE_NAME` attribute repeats of its file; what the entries of NTFS's own files
+//! and those of files with several links repeat; and in other entries all times but that of creation.
 
 mod clusters;
 mod descriptor;

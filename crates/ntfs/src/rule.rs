@@ -36,7 +36,7 @@ rules! {
     BootClusterSize "boot-cluster-size" "Clusters have a power of two of sectors, at most 2 MiB.";
     BootRecordSize "boot-record-size" "MFT records have 512 to 65536 bytes, a power of two.";
     BootIndexSize "boot-index-size" "Index blocks have 512 to 65536 bytes, a power of two.";
-    BootTotalSectors "boot-total-sectors" "The volume is not empty and not longer than what holds it.";
+    BootTotalSectors "boot-total-sectors" "The volume is not empty, not longer than what holds it, and has fewer than 2^32 clusters.";
     BootPlaces "boot-places" "The MFT and its mirror begin inside the volume, at different clusters.";
     BootBackup "boot-backup" "The last sector of the volume is a copy of the boot sector.";
     MftMirror "mft-mirror" "The mirror holds copies of the first records of the MFT.";
@@ -113,7 +113,7 @@ rules! {
     EntryParent "entry-parent" "The names in a directory's index say that they are in that directory.";
     EntryFile "entry-file" "A directory's entry names a file in use by its sequence number.";
     EntryName "entry-name" "A directory's entry is one of the names of the file.";
-    EntryCopy "entry-copy" "A directory's entry repeats times, sizes and attributes of the file.";
+    EntryCopy "entry-copy" "A directory's entry repeats creation time, sizes and attributes of a file with one link.";
     NameParent "name-parent" "A name is in a directory in use, given with its sequence number.";
     NameEntry "name-entry" "The directory of a name has an entry for it.";
     DirectoryWay "directory-way" "From every directory a way leads up to the root.";

@@ -7,9 +7,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{Builder, have, options, run, varied, write_volume};
+use common::{Builder, have, options, run, try_run, varied, write_volume};
 use nanovhd_ntfs::{VolumeOptions, check};
-use nanovhd_tree::{ReadAt, Tree};
+use nanovhd_tree::{ReadAt, Tree, WriteAt};
 
 fn expect_good(volume: &impl ReadAt, what: &str) {
     let mut last = (0, 0);
@@ -45,28 +45,27 @@ fn a_volume_without_files_has_no_finding() {
     }
 }
 
-/// A sample beside the checkout, unpacked; says so if it isn't there.
-fn sample(name: &str, folder: &tempfile::TempDir) -> Option<PathBuf> {
-    let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples/ntfs").join(name);
-    if !packed.is_file() {
-        eprintln!("skipped: sample {name} not found");
-        return None;
-    }
-    if !have("bzip2") {
-        return None;
-    }
-    let path = folder.path().join("volume");
-    let out = File::create(&path).unwrap();
-    let status = Command::new("bzip2").arg("-dc").arg(&packed).stdout(Stdio::from(out)).status().unwrap();
-    assert!(status.success());
-    Some(path)
-}
-
+/// The samples beside the checkout are volumes that Windows made.
 #[test]
-fn a_volume_that_windows_made_has_no_finding() {
+fn volumes_that_windows_made_have_no_finding() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples/ntfs");
+    let Ok(entries) = std::fs::read_dir(&samples) else {
+        eprintln!("skipped: samples beside the checkout not found");
+        return;
+    };
+    if !have("bzip2") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
-    let Some(path) = sample("go-ntfs-charlie.dd.bz2", &folder) else { return };
-    expect_good(&File::open(&path).unwrap(), "go-ntfs-charlie");
+    for packed in
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "bz2"))
+    {
+        let path = folder.path().join("volume");
+        let out = File::create(&path).unwrap();
+        let status = Command::new("bzip2").arg("-dc").arg(&packed).stdout(Stdio::from(out)).status().unwrap();
+        assert!(status.success());
+        expect_good(&File::open(&path).unwrap(), &packed.display().to_string());
+    }
 }
 
 /// A volume that `mkntfs` formatted with these options.
@@ -118,4 +117,40 @@ fn volumes_that_wimlib_fills_have_no_finding() {
         applied += 1;
     }
     assert!(applied > 5, "{applied} images in {}", wims.display());
+}
+
+/// Damage that ntfs-3g's checker notices too: the mirror, and the copy of the boot sector.
+#[test]
+fn ntfsfix_agrees() {
+    if !have("ntfsfix") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("volume.img");
+    let fix = |path: &Path| {
+        let output = try_run("ntfsfix", &["-n", path.to_str().unwrap()]);
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    let file = File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+    write_volume(&varied(10).tree, &options(96 << 20), &file);
+    expect_good(&file, "an unharmed volume");
+    let said = fix(&path);
+    assert!(said.contains("was processed successfully") && !said.contains("FAILED"), "{said}");
+
+    let mut boot = [0; 512];
+    file.read_exact_at(&mut boot, 0).unwrap();
+    let mirror = u64::from_le_bytes(*boot[0x38..].first_chunk().unwrap()) * 4096;
+    for (offset, rule, complaint) in [
+        (mirror + 1024 + 0x60, "mft-mirror", "$MFTMirr does not match $MFT (record 1)"),
+        ((96 << 20) - 512, "boot-backup", "alternate boot sector... BAD"),
+    ] {
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, offset).unwrap();
+        file.write_all_at(&[!byte[0]], offset).unwrap();
+        let findings = check(&file, &mut |_, _| {}).unwrap();
+        assert!(findings.iter().any(|finding| finding.rule == rule), "{rule}: {findings:?}");
+        let said = fix(&path);
+        assert!(said.contains(complaint), "{complaint}: {said}");
+        file.write_all_at(&byte, offset).unwrap();
+    }
 }

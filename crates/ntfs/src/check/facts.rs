@@ -30,8 +30,8 @@ pub(crate) struct FileFact {
 /// What a directory's entries repeat of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Copied {
-    /// Created, written, changed.
-    pub(crate) times: [u64; 3],
+    /// When the file was made. Windows brings the other times up to date only now and then.
+    pub(crate) created: u64,
     pub(crate) allocated: u64,
     pub(crate) size: u64,
     pub(crate) attributes: u32,

@@ -27,8 +27,8 @@ const SDS: [u16; 4] = wide(b"$SDS");
 /// A file on its way through the checks.
 pub(super) struct File<'a> {
     pub(super) base: Record<'a>,
-    /// `$STANDARD_INFORMATION`: created, written, changed; attributes; the id of the descriptor.
-    information: Option<([u64; 3], u32, u32)>,
+    /// `$STANDARD_INFORMATION`: when the file was made; attributes; the id of the descriptor.
+    information: Option<(u64, u32, u32)>,
     /// With the record of each and where it begins there.
     pub(super) names: Vec<(u64, usize, FileName<'a>)>,
     /// The unnamed stream: its value and the bytes that it takes.
@@ -116,13 +116,15 @@ impl<R: ReadAt> Checker<'_, R> {
         let offset = self.mft.offset(*record);
         match crate::read::files::standard_information(piece.value()) {
             Ok((_, times, security)) => {
-                let times = [times.created.0, times.written.0, times.changed.0];
                 // The reader leaves out the bits that are the file system's own.
                 let value = piece.value().unwrap_or_default();
                 let attributes = StandardInformation::read_from_prefix(value).map(|(i, _)| i.attributes.get());
                 let old = value.get(0x20..0x24).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-                file.information =
-                    Some((times, attributes.ok().or(old).unwrap_or_default(), security.unwrap_or_default()));
+                file.information = Some((
+                    times.created.0,
+                    attributes.ok().or(old).unwrap_or_default(),
+                    security.unwrap_or_default(),
+                ));
             }
             Err(fault) => self.report.fault(Some(*record), offset, fault.within(piece.at)),
         }
@@ -135,10 +137,7 @@ impl<R: ReadAt> Checker<'_, R> {
     fn take_object_id<'a>(&mut self, file: &mut File<'a>, (record, piece): &Piece<'a>) {
         match crate::read::files::object_id(piece.value()) {
             Ok(id) => {
-                // That of the volume itself is not one of a file.
-                if file.base.number() != SystemFile::Volume as u64 {
-                    self.facts.object_ids.push(Tagged { value: id.object, file: file.base.reference() });
-                }
+                self.facts.object_ids.push(Tagged { value: id.object, file: file.base.reference() });
             }
             Err(fault) => self.report.fault(Some(*record), self.mft.offset(*record), fault.within(piece.at)),
         }
@@ -181,47 +180,54 @@ impl<R: ReadAt> Checker<'_, R> {
     /// Checks what the attributes of a file say together.
     fn finish(&mut self, file: &File<'_>) -> io::Result<()> {
         let (number, offset) = (file.base.number(), self.mft.offset(file.base.number()));
-        let broken = |this: &mut Self, rule, at: u64, detail: String| {
-            this.report.broken(rule, Some(number), offset + at, detail);
-        };
-        let header = file.base.header();
         if file.information.is_none() {
-            broken(self, Rule::StandardInformation, 0, "the file has no readable $STANDARD_INFORMATION".to_owned());
+            let detail = "the file has no readable $STANDARD_INFORMATION";
+            self.report.broken(Rule::StandardInformation, Some(number), offset, detail);
         }
-        let (links, names) = (usize::from(header.links.get()), file.names.len());
-        if links != names {
-            broken(self, Rule::RecordLinkCount, 0x12, format!("{names} names, but the link count is {links}"));
+        let reparse = Attributes::REPARSE_POINT.0;
+        let attributes = file.information.map(|(_, attributes, _)| attributes);
+        let marked = attributes.filter(|bits| (bits & reparse != 0) != file.reparse_tag.is_some());
+        if let Some(bits) = marked {
+            let has = if file.reparse_tag.is_some() { "has" } else { "doesn't have" };
+            let detail = format!("attributes {bits:#010x}, but the file {has} a reparse point");
+            self.report.broken(Rule::ReparseFlag, Some(number), offset, detail);
         }
-        let flags = header.flags.get();
-        let (directory, view) = (file.has_index(true), file.has_index(false));
-        if directory != (flags & record_flags::DIRECTORY != 0) {
-            let found = if directory { "the file has" } else { "the file doesn't have" };
-            broken(self, Rule::RecordDirectory, 0x16, format!("flags {flags:#06x}, but {found} an index of names"));
-        }
-        if view != (flags & record_flags::VIEW_INDEX != 0) {
-            let found = if view { "the file has" } else { "the file doesn't have" };
-            broken(self, Rule::RecordView, 0x16, format!("flags {flags:#06x}, but {found} a view index"));
-        }
-        let keeps_data = !directory && !view;
-        if file.data.is_some() != keeps_data {
-            let found = if keeps_data { "there is none" } else { "a file with an index has one" };
-            broken(self, Rule::DataStream, 0, format!("{found}, of unnamed $DATA"));
-        }
-        let attributes = file.information.map_or(0, |information| information.1);
-        if file.information.is_some() && (attributes & Attributes::REPARSE_POINT.0 != 0) != file.reparse_tag.is_some()
-        {
-            let found = if file.reparse_tag.is_some() { "has" } else { "doesn't have" };
-            let detail = format!("attributes {attributes:#010x}, but the file {found} a reparse point");
-            broken(self, Rule::ReparseFlag, 0, detail);
-        }
+        self.check_header(file, offset);
         self.check_ea(file, offset);
         self.check_links(file);
         self.check_system_file(file);
-        self.keep(file, directory);
+        self.keep(file);
         for index in &file.indexes {
             self.index(file, index)?;
         }
         Ok(())
+    }
+
+    /// Compares what the header of the base record says of a file with its attributes.
+    fn check_header(&mut self, file: &File<'_>, offset: u64) {
+        let mut broken = |rule, at: u64, detail: String| {
+            self.report.broken(rule, Some(file.base.number()), offset + at, detail);
+        };
+        let header = file.base.header();
+        let (links, names) = (usize::from(header.links.get()), file.names.len());
+        if links != names {
+            broken(Rule::RecordLinkCount, 0x12, format!("{names} names, but the link count is {links}"));
+        }
+        let flags = header.flags.get();
+        let (directory, view) = (file.has_index(true), file.has_index(false));
+        for (rule, bit, has, what) in [
+            (Rule::RecordDirectory, record_flags::DIRECTORY, directory, "an index of names"),
+            (Rule::RecordView, record_flags::VIEW_INDEX, view, "a view index"),
+        ] {
+            if has != (flags & bit != 0) {
+                let has = if has { "has" } else { "doesn't have" };
+                broken(rule, 0x16, format!("flags {flags:#06x}, but the file {has} {what}"));
+            }
+        }
+        if file.data.is_some() == (directory || view) {
+            let (index, data) = if file.data.is_some() { ("an", "with") } else { ("no", "without") };
+            broken(Rule::DataStream, 0, format!("a file with {index} index is {data} unnamed $DATA"));
+        }
     }
 
     fn check_ea(&mut self, file: &File<'_>, offset: u64) {
@@ -261,9 +267,10 @@ impl<R: ReadAt> Checker<'_, R> {
     }
 
     /// Keeps the facts of a file.
-    fn keep(&mut self, file: &File<'_>, directory: bool) {
+    fn keep(&mut self, file: &File<'_>) {
+        let directory = file.has_index(true);
         let record = narrow(file.base.number());
-        let (times, attributes, security) = file.information.unwrap_or_default();
+        let (created, attributes, security) = file.information.unwrap_or_default();
         let long = || file.names.iter().filter(|(.., name)| name.namespace != Namespace::Dos as u8);
         let index = if directory { name_flags::DIRECTORY } else { 0 };
         // The tag has the field to itself where there is one.
@@ -276,7 +283,7 @@ impl<R: ReadAt> Checker<'_, R> {
             parent: long().next().map_or(u32::MAX, |(.., name)| narrow(name.parent.record)),
             security,
             copied: Copied {
-                times,
+                created,
                 allocated: file.data.as_ref().map_or(0, |(_, allocated)| *allocated),
                 size: file.data.as_ref().map_or(0, |(value, _)| value.size()),
                 attributes: attributes & !Attributes::NORMAL.0 | index,

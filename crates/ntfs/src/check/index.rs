@@ -98,6 +98,7 @@ impl<R: ReadAt> Checker<'_, R> {
             }
         };
         self.check_root(record, offset, parts.name, &parsed);
+        self.check_parts(record, offset, parts, &parsed);
         let blocks = parts.blocks.as_ref().and_then(Value::stream);
         let mut walk = Walk {
             record,
@@ -109,23 +110,26 @@ impl<R: ReadAt> Checker<'_, R> {
             window_at: 0,
             previous: Vec::new(),
         };
-        let large = parsed.node.header.flags.get() & 1 != 0;
-        // An index that became small again may keep its blocks for later.
-        if (large && parts.blocks.is_none()) || parts.blocks.is_some() != parts.bitmap.is_some() {
-            let has = |part: &Option<Value<'_>>| if part.is_some() { "has" } else { "has no" };
-            let detail = format!(
-                "the root {} children; the index {} allocation and {} bitmap",
-                if large { "has" } else { "has no" },
-                has(&parts.blocks),
-                has(&parts.bitmap)
-            );
-            self.report.broken(Rule::IndexParts, Some(record), offset + 0x1c, detail);
-        }
         let top = self.level(&walk, value.to_vec(), &parsed.node, Place::Root(offset));
         self.walk(file, parts.name, &mut walk, top)?;
         match &parts.bitmap {
             Some(bitmap) if blocks.is_some() => self.check_index_bitmap(&mut walk, bitmap, offset),
             _ => Ok(()),
+        }
+    }
+
+    fn check_parts(&mut self, record: u64, offset: u64, parts: &IndexParts<'_>, root: &Root<'_>) {
+        let large = root.node.header.flags.get() & 1 != 0;
+        // An index that became small again may keep its blocks for later.
+        if (large && parts.blocks.is_none()) || parts.blocks.is_some() != parts.bitmap.is_some() {
+            let has = |has: bool| if has { "has" } else { "has no" };
+            let detail = format!(
+                "the root {} children; the index {} allocation and {} bitmap",
+                has(large),
+                has(parts.blocks.is_some()),
+                has(parts.bitmap.is_some())
+            );
+            self.report.broken(Rule::IndexParts, Some(record), offset + 0x1c, detail);
         }
     }
 
@@ -303,15 +307,7 @@ impl<R: ReadAt> Checker<'_, R> {
                 while let Some(block) = reached.next_if(|block| *block < first + 8) {
                     expected |= 1 << (block - first);
                 }
-                if byte & !expected != 0 {
-                    let detail =
-                        format!("block {} is in use, but no entry leads to it", first + lowest(byte & !expected));
-                    self.report.broken(Rule::IndexBlockLost, number, offset, detail);
-                }
-                if !byte & expected != 0 {
-                    let detail = format!("block {} is reached, but not in use", first + lowest(!byte & expected));
-                    self.report.broken(Rule::IndexBlockUnmarked, number, offset, detail);
-                }
+                self.check_index_bits(walk.record, offset, first, (*byte, expected));
             }
         }
         if let Some(block) = reached.next() {
@@ -319,6 +315,19 @@ impl<R: ReadAt> Checker<'_, R> {
             self.report.broken(Rule::IndexBlockUnmarked, number, offset, detail);
         }
         Ok(())
+    }
+
+    /// Compares the bits of eight blocks, `first` and those behind it, as found and as expected.
+    fn check_index_bits(&mut self, record: u64, offset: u64, first: u64, (found, expected): (u8, u8)) {
+        let (lost, unmarked) = (found & !expected, expected & !found);
+        if lost != 0 {
+            let detail = format!("block {} is in use, but no entry leads to it", first + lowest(lost));
+            self.report.broken(Rule::IndexBlockLost, Some(record), offset, detail);
+        }
+        if unmarked != 0 {
+            let detail = format!("block {} is reached, but not in use", first + lowest(unmarked));
+            self.report.broken(Rule::IndexBlockUnmarked, Some(record), offset, detail);
+        }
     }
 
     /// The byte of the volume in which a byte of a stream lies; zero if it lies in none.

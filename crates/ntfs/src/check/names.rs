@@ -135,9 +135,7 @@ impl<R: ReadAt> Checker<'_, R> {
         let found = Copied { attributes: entry.copied.attributes & !NORMAL, ..entry.copied };
         let expected = &file.copied;
         let differences: Vec<String> = [
-            ("created", found.times[0], expected.times[0]),
-            ("written", found.times[1], expected.times[1]),
-            ("changed", found.times[2], expected.times[2]),
+            ("created", found.created, expected.created),
             ("allocated", found.allocated, expected.allocated),
             ("size", found.size, expected.size),
             ("attributes", found.attributes.into(), expected.attributes.into()),

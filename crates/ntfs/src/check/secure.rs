@@ -50,7 +50,11 @@ impl<R: ReadAt> Checker<'_, R> {
 
     /// Compares the three views of the descriptors, and the ids that files name.
     pub(super) fn check_security(&mut self) -> io::Result<()> {
-        let Some(stream) = self.facts.sds.take() else { return Ok(()) };
+        let Some(stream) = self.facts.sds.take() else {
+            let detail = "there is no readable $SDS in clusters";
+            self.report.broken(Rule::SecurityStream, Some(SECURE), self.mft.offset(SECURE), detail);
+            return Ok(());
+        };
         let mut stored = self.stored_descriptors(&stream)?;
         stored.sort_unstable();
         for pair in stored.windows(2).filter(|pair| pair[0].id == pair[1].id) {

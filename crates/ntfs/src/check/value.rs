@@ -35,7 +35,7 @@ pub(super) fn file_name(value: &[u8]) -> Result<FileName<'_>, Fault> {
         namespace: fact.namespace,
         name: &name[..2 * usize::from(header.name_units)],
         copied: Copied {
-            times: [header.times[0].get(), header.times[1].get(), header.times[2].get()],
+            created: header.times[0].get(),
             allocated: header.allocated.get(),
             size: header.size.get(),
             attributes: header.attributes.get(),

@@ -13,6 +13,8 @@ use crate::units::{ClusterSize, Lcn};
 const SECTORS: RangeInclusive<u32> = 256..=4096;
 /// The largest cluster that Windows makes, since version 1709 of Windows 10.
 const MAX_CLUSTER: u32 = 2 << 20;
+/// The most clusters that Windows counts in a volume.
+const MAX_CLUSTERS: u64 = u32::MAX as u64;
 /// Sizes of MFT records and index blocks: a stride of the update sequence at least; Windows makes 1,
 /// 2 and 4 KiB, and larger ones only where clusters are larger.
 const BLOCKS: RangeInclusive<u64> = 512..=65536;
@@ -90,6 +92,10 @@ impl Boot {
             hidden_sectors: boot.hidden_sectors.get(),
         };
         let clusters = this.clusters();
+        if clusters > MAX_CLUSTERS {
+            let detail = format!("{clusters} clusters; the most is {MAX_CLUSTERS}");
+            return Err(Fault::new(Rule::BootTotalSectors, 0x28, detail));
+        }
         if this.mft.0 >= clusters || this.mirror.0 >= clusters || this.mft == this.mirror {
             let detail =
                 format!("MFT at cluster {}, mirror at {}, of {clusters} clusters", this.mft.0, this.mirror.0);
