@@ -226,7 +226,7 @@ fn help_shows_every_command_and_the_exit_codes() {
     let text = good(nanovhd().args(["build", "--help"]));
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("Examples:") && text.contains("standard, datacenter"), "{text}");
-    assert!(text.contains("extended attributes kept; damaged ones are reported"), "{text}");
+    assert!(text.contains("integrity (ReFS) left out and reported"), "{text}");
     assert!(good(nanovhd().arg("--version")).starts_with("nanovhd 0."));
     assert_eq!(run(nanovhd().arg("biuld")).code, Some(2));
 }
