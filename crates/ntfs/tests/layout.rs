@@ -170,6 +170,41 @@ fn check_plan(tree: &Tree, options: &VolumeOptions) {
 }
 
 #[test]
+fn streams_of_terabytes_are_laid_out() {
+    for (cluster_size, bits) in [(4096, 0), (4096, 0xa00), (512, 0x200), (65536, 0)] {
+        let mut builder = Builder::new();
+        // As many clusters of 512 bytes as Windows counts make two terabytes.
+        let len = if cluster_size == 512 { 2_000 << 30 } else { 5 << 40 };
+        let file = builder.file(Tree::ROOT, "large", len);
+        builder.tree.metadata_mut(file).attributes = Attributes(bits);
+        builder.stream(file, "over 4 GiB", (1 << 32) + 1);
+        let options = VolumeOptions { cluster_size, ..options(0) };
+        let size = Volume::minimum_size(&builder.tree, &options).unwrap();
+        assert!(size > len + (1 << 32) && size < len + len / 100, "{size}");
+        check_plan(&builder.tree, &VolumeOptions { size, ..options });
+    }
+}
+
+/// Windows makes at most 1,024 names of a file but reads as many as an attribute list can name.
+#[test]
+fn a_file_has_as_many_names_as_its_list_can_hold() {
+    let with_names = |count: u32| {
+        let mut builder = Builder::new();
+        let file = builder.file(Tree::ROOT, "name 1", 1);
+        for i in 2..=count {
+            builder.tree.link(Tree::ROOT, format!("name {i}").as_str().into(), file).unwrap();
+        }
+        let least = Volume::minimum_size(&builder.tree, &options(0));
+        (builder.tree, least)
+    };
+    // The list has room for 8,192 entries of 32 bytes; standard information and data take one each.
+    let (tree, least) = with_names(8_190);
+    check_plan(&tree, &options(least.unwrap()));
+    let error = with_names(8_191).1.unwrap_err();
+    assert!(matches!(error, LayoutError::AttributeListTooLong { length: 262_176, most: 262_144, .. }), "{error}");
+}
+
+#[test]
 fn a_large_volume_has_few_extents() {
     let tree = varied(30).tree;
     let size = 4 << 40;
