@@ -11,6 +11,17 @@ use nanovhd_tree::Name;
 /// The most bytes of a name on nearly every file system but those of Windows.
 const MAX_BYTES: usize = 255;
 
+/// The most bytes of a folder's path, so that a name fits behind it into what the operating system takes:
+/// 4096 bytes on Linux, 1024 on macOS, 32767 units on Windows, with an end mark.
+pub(super) const MAX_FOLDER_BYTES: usize = PATH_BYTES - 2 - MAX_BYTES;
+const PATH_BYTES: usize = if cfg!(windows) {
+    32_767
+} else if cfg!(target_os = "linux") {
+    4096
+} else {
+    1024
+};
+
 /// Names that mean devices to Win32, whatever follows them after a dot. [Naming Files, Paths, and
 /// Namespaces]
 const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];

@@ -86,6 +86,8 @@ pub struct LeftOut {
 pub enum LeftOutKind {
     /// A file or folder with a name that this machine can't have, with all that is below it.
     Name,
+    /// A folder whose path would be too long for this machine, with all that is below it.
+    Path,
     /// A symbolic link, junction or mount point.
     Link,
     /// The reparse data of a file whose contents were extracted.
@@ -101,7 +103,7 @@ pub enum LeftOutKind {
 impl LeftOut {
     /// Whether a content was not extracted that was asked for.
     pub fn is_failure(&self) -> bool {
-        matches!(self.kind, LeftOutKind::Name | LeftOutKind::Length)
+        matches!(self.kind, LeftOutKind::Name | LeftOutKind::Path | LeftOutKind::Length)
     }
 }
 
@@ -110,6 +112,9 @@ impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (one, more) = match self.kind {
             LeftOutKind::Name => ("name that this machine can't have", "names that this machine can't have"),
+            LeftOutKind::Path => {
+                ("folder with a path too long for this machine", "folders with paths too long for this machine")
+            }
             LeftOutKind::Link => ("link or junction", "links or junctions"),
             LeftOutKind::ReparseData => ("reparse point's data", "reparse points' data"),
             LeftOutKind::Stream => ("named stream", "named streams"),

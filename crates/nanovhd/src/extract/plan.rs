@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nanovhd_tree::{Content, Entry, File, FileId, Name, Times, Tree, upcase};
 
-use super::host::{file_name, stream_name};
+use super::host::{MAX_FOLDER_BYTES, file_name, stream_name};
 use super::{LeftOut, LeftOutKind};
 use crate::browse::Found;
 
@@ -213,7 +213,7 @@ impl<'t> Plan<'t> {
         }
     }
 
-    /// The folder of a directory, added if need be; nothing where its name can't be or it is a link.
+    /// The folder of a directory, added if need be; nothing where it can't be.
     fn folder(&mut self, parent: FileId, name: &Name, directory: FileId) -> Option<usize> {
         if let Some(&folder) = self.folder_of.get(&directory) {
             return Some(folder);
@@ -225,6 +225,10 @@ impl<'t> Plan<'t> {
         };
         let above = &self.folders[parent];
         let (path, origin) = (above.path.join(host), join(&above.origin, &name.to_string()));
+        if path.as_os_str().len() > MAX_FOLDER_BYTES {
+            self.leave_out(LeftOutKind::Path, parent, name);
+            return None;
+        }
         let times = self.tree.file(directory).metadata.times;
         self.folder_of.insert(directory, self.folders.len());
         self.folders.push(Folder { path, origin, parent: Some(parent), times });
@@ -309,6 +313,18 @@ mod tests {
             assert_eq!(found.len(), expected.len(), "{paths:?}: {found:?}");
         }
         assert_eq!(plan(&tree, &["a/b"], u64::MAX).0, ["out/", "out/a/", "out/a/b/", "out/a/b/f"]);
+    }
+
+    #[test]
+    fn paths_that_are_too_long_are_left_out() {
+        let mut tree = Tree::new();
+        let mut at = Tree::ROOT;
+        for _ in 0..1000 {
+            at = tree.add_directory(at, "d".repeat(200).as_str().into(), Metadata::default()).unwrap();
+        }
+        let (folders, left, _) = plan(&tree, &["/"], u64::MAX);
+        assert!(folders.len() < 200, "{}", folders.len());
+        assert!(matches!(&left[..], [LeftOut { kind: LeftOutKind::Path, count: 1, .. }]), "{left:?}");
     }
 
     #[test]
