@@ -21,6 +21,10 @@
 //! the four times, security descriptors (shared in `$Secure`), named streams, reparse points and
 //! object ids with their indexes, extended attributes. What is not kept is listed by [`Volume::losses`].
 //!
+//! Volumes are read back by [`Ntfs`], whoever made them, and [`check`] asks of them what chkdsk asks:
+//! each [`Rule`] has a stable name, and each [`Finding`](nanovhd_tree::Finding) tells where one is
+//! broken. Volumes that Windows Server 2003 to 2019, `mkntfs` or wimlib made break none.
+//!
 //! The format has no public specification; see the crate's format module for where its facts
 //! are from. This crate knows nothing of disks and images: the output is anything that implements
 //! [`WriteAt`](nanovhd_tree::WriteAt), with the volume's first byte at offset 0.

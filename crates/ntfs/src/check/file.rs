@@ -24,16 +24,24 @@ pub(super) const I30: [u16; 4] = wide(b"$I30");
 /// The name of the stream of all descriptors.
 const SDS: [u16; 4] = wide(b"$SDS");
 
+/// What `$STANDARD_INFORMATION` says.
+#[derive(Debug, Clone, Copy, Default)]
+struct Information {
+    /// When the file was made.
+    created: u64,
+    attributes: u32,
+    /// The id of the descriptor, or zero.
+    security: u32,
+}
+
 /// A file on its way through the checks.
 pub(super) struct File<'a> {
     pub(super) base: Record<'a>,
-    /// `$STANDARD_INFORMATION`: when the file was made; attributes; the id of the descriptor.
-    information: Option<(u64, u32, u32)>,
-    /// With the record of each and where it begins there.
-    pub(super) names: Vec<(u64, usize, FileName<'a>)>,
+    information: Option<Information>,
+    pub(super) names: Vec<FileName<'a>>,
     /// The unnamed stream: its value and the bytes that it takes.
     pub(super) data: Option<(Value<'a>, u64)>,
-    /// `$Bad` of the file of bad clusters.
+    /// Its other streams, with their names.
     pub(super) named: Vec<(&'a [u8], Value<'a>)>,
     pub(super) indexes: Vec<IndexParts<'a>>,
     pub(super) volume_information: Option<&'a [u8]>,
@@ -106,7 +114,7 @@ impl<R: ReadAt> Checker<'_, R> {
                 for fault in name.faults() {
                     self.report.fault(number, self.mft.offset(*record) + at as u64, fault);
                 }
-                file.names.push((*record, piece.at, name));
+                file.names.push(name);
             }
             Err(fault) => self.report.fault(number, offset, fault),
         }
@@ -120,11 +128,11 @@ impl<R: ReadAt> Checker<'_, R> {
                 let value = piece.value().unwrap_or_default();
                 let attributes = StandardInformation::read_from_prefix(value).map(|(i, _)| i.attributes.get());
                 let old = value.get(0x20..0x24).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-                file.information = Some((
-                    times.created.0,
-                    attributes.ok().or(old).unwrap_or_default(),
-                    security.unwrap_or_default(),
-                ));
+                file.information = Some(Information {
+                    created: times.created.0,
+                    attributes: attributes.ok().or(old).unwrap_or_default(),
+                    security: security.unwrap_or_default(),
+                });
             }
             Err(fault) => self.report.fault(Some(*record), offset, fault.within(piece.at)),
         }
@@ -185,7 +193,7 @@ impl<R: ReadAt> Checker<'_, R> {
             self.report.broken(Rule::StandardInformation, Some(number), offset, detail);
         }
         let reparse = Attributes::REPARSE_POINT.0;
-        let attributes = file.information.map(|(_, attributes, _)| attributes);
+        let attributes = file.information.map(|information| information.attributes);
         let marked = attributes.filter(|bits| (bits & reparse != 0) != file.reparse_tag.is_some());
         if let Some(bits) = marked {
             let has = if file.reparse_tag.is_some() { "has" } else { "doesn't have" };
@@ -245,11 +253,10 @@ impl<R: ReadAt> Checker<'_, R> {
     fn check_links(&mut self, file: &File<'_>) {
         let number = file.base.number();
         let offset = self.mft.offset(number);
-        let count =
-            |namespace: Namespace| file.names.iter().filter(|(.., name)| name.namespace == namespace as u8).count();
+        let count = |namespace: Namespace| file.names.iter().filter(|name| name.namespace == namespace as u8).count();
         let (win32, dos, both) = (count(Namespace::Win32), count(Namespace::Dos), count(Namespace::Win32AndDos));
         let of = |namespace: Namespace| {
-            file.names.iter().find(|(.., name)| name.namespace == namespace as u8).map(|(.., name)| name.parent)
+            file.names.iter().find(|name| name.namespace == namespace as u8).map(|name| name.parent)
         };
         let apart = dos == 1 && win32 == 1 && of(Namespace::Win32) != of(Namespace::Dos);
         // A name of the Win32 space stands for all of its kind only beside its 8.3 name.
@@ -270,8 +277,8 @@ impl<R: ReadAt> Checker<'_, R> {
     fn keep(&mut self, file: &File<'_>) {
         let directory = file.has_index(true);
         let record = narrow(file.base.number());
-        let (created, attributes, security) = file.information.unwrap_or_default();
-        let long = || file.names.iter().filter(|(.., name)| name.namespace != Namespace::Dos as u8);
+        let Information { created, attributes, security } = file.information.unwrap_or_default();
+        let long = || file.names.iter().filter(|name| name.namespace != Namespace::Dos as u8);
         let index = if directory { name_flags::DIRECTORY } else { 0 };
         // The tag has the field to itself where there is one.
         let packed = || file.ea_information.and_then(|b| b.first_chunk()).map(|b| u32::from(u16::from_le_bytes(*b)));
@@ -280,7 +287,7 @@ impl<R: ReadAt> Checker<'_, R> {
             sequence: file.base.reference().sequence,
             directory,
             single: long().count() == 1,
-            parent: long().next().map_or(u32::MAX, |(.., name)| narrow(name.parent.record)),
+            parent: long().next().map_or(u32::MAX, |name| narrow(name.parent.record)),
             security,
             copied: Copied {
                 created,
@@ -290,7 +297,7 @@ impl<R: ReadAt> Checker<'_, R> {
                 tag: file.reparse_tag.or_else(packed).unwrap_or_default(),
             },
         });
-        self.facts.names.extend(file.names.iter().map(|(.., name)| NameFact {
+        self.facts.names.extend(file.names.iter().map(|name| NameFact {
             parent: narrow(name.parent.record),
             file: record,
             hash: name.hash(),

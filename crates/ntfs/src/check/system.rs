@@ -105,7 +105,7 @@ impl<R: ReadAt> Checker<'_, R> {
         let root = Reference { record: 5, sequence: 5 };
         let own = SystemFile::ALL.into_iter().find(|system| *system as u64 == number);
         let expected: Name = own.and_then(SystemFile::name).map_or(".", |(name, _)| name).into();
-        let found = file.names.iter().any(|(.., name)| name.parent == root && name_is(name.name, expected.units()));
+        let found = file.names.iter().any(|name| name.parent == root && name_is(name.name, expected.units()));
         if !found {
             let detail = format!("the record is not named {expected} in the root directory");
             self.report.broken(Rule::SystemFile, Some(number), offset, detail);

@@ -6,6 +6,8 @@ mod image;
 use std::collections::BTreeSet;
 
 use super::check;
+use nanovhd_tree::ReadAt;
+
 use crate::Rule;
 use image::Image;
 
@@ -49,7 +51,7 @@ fn random_damage_is_survived() {
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     let mut image = good.clone();
     let records = usize::try_from(good.mft.records()).unwrap();
-    for round in 0..3_000 {
+    for round in 0..2_000 {
         let mut undo = Vec::new();
         for _ in 0..1 + numbers.below(4) {
             let within = numbers.below(good.mft.boot.record);
@@ -70,6 +72,32 @@ fn random_damage_is_survived() {
         for at in undo {
             image.bytes[at] = good.bytes[at];
         }
+    }
+}
+
+/// Bytes that can't be read from one place on.
+struct Failing<'b>(&'b Vec<u8>, u64);
+
+impl ReadAt for Failing<'_> {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        if offset + buf.len() as u64 > self.1 {
+            return Err(std::io::Error::other("a bad sector"));
+        }
+        self.0.read_at(buf, offset)
+    }
+
+    fn len(&self) -> std::io::Result<u64> {
+        ReadAt::len(self.0)
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_and_no_finding() {
+    let image = Image::new();
+    let size = <[u8]>::len(&image.bytes) as u64;
+    for end in [0, 512, 8192, image.mft.offset(0), image.mft.offset(40), size - 1] {
+        let error = check(&Failing(&image.bytes, end), &mut |_, _| {}).unwrap_err();
+        assert!(error.to_string().contains("a bad sector"), "{end:#x}: {error}");
     }
 }
 

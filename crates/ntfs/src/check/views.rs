@@ -40,7 +40,7 @@ impl<V: ReadAt> Checker<'_, V> {
             self.report.broken(Rule::IndexEntryData, Some(number), offset, detail);
             return;
         }
-        let in_extend = file.names.iter().any(|(.., name)| name.parent.record == SystemFile::Extend as u64);
+        let in_extend = file.names.iter().any(|name| name.parent.record == SystemFile::Extend as u64);
         let is_quota = file.indexes.iter().any(|index| name_is(index.name, &Q));
         if number == SystemFile::Secure as u64 {
             if name_is(index, &SDH) || name_is(index, &SII) {
