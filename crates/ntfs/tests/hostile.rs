@@ -71,7 +71,7 @@ fn changed_bytes_never_bring_the_reader_down() {
     let (mut errors, rounds) = (0, 3_000);
     for _ in 0..rounds {
         let changes: Vec<(usize, u8)> =
-            (0..=next(3)).map(|_| (places[next(places.len())], next(256) as u8)).collect();
+            (0..=next(3)).map(|_| (places[next(places.len())], next(256).to_le_bytes()[0])).collect();
         let saved: Vec<u8> = changes.iter().map(|(at, _)| bytes[*at]).collect();
         for (at, value) in &changes {
             bytes[*at] = *value;
