@@ -23,7 +23,7 @@
 //!
 //! Volumes are read back by [`Ntfs`], whoever made them, and [`check`] asks of them what chkdsk asks:
 //! each [`Rule`] has a stable name, and each [`Finding`](nanovhd_tree::Finding) tells where one is
-//! broken. Volumes that Windows Server 2003 to 2019, `mkntfs` or wimlib made break none.
+//! broken. Volumes that versions of Windows since Server 2003, `mkntfs` or wimlib made break none.
 //!
 //! The format has no public specification; see the crate's format module for where its facts
 //! are from. This crate knows nothing of disks and images: the output is anything that implements
