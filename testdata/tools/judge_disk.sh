@@ -69,4 +69,5 @@ python3 "$here/compare_volume.py" "$volume" "$wim" "$image"
 # Mounting needs FUSE, which a container may not have; then libntfs-3g still judges through wimlib.
 python3 "$here/compare_mount.py" "$volume" "$wim" "$image" || [ $? = 77 ] || complain "the mounted volume differs"
 check wimlib-imagex capture "$volume" "$work/found.wim" found --compress=none
-python3 "$here/compare_wims.py" "$wim" "$image" "$work/found.wim" 1
+# wimlib captures no extended attributes from a volume; the comparison with dissect.ntfs covers those.
+python3 "$here/compare_wims.py" --ignore extended_attributes "$wim" "$image" "$work/found.wim" 1
