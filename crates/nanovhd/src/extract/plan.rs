@@ -200,15 +200,15 @@ impl<'t> Plan<'t> {
     /// Adds the named streams of a file, or of the folder itself where there is no name.
     fn add_streams(&mut self, folder: usize, name: &OsString, file: &'t File) {
         for stream in &file.metadata.streams {
-            let host = stream_name(name, &stream.name).filter(|_| self.streams);
             let origin =
                 || format!("{}:{}", join(&self.folders[folder].origin, &name.to_string_lossy()), stream.name);
-            match host {
+            match stream_name(name, &stream.name) {
+                _ if !self.streams => self.left_out.add(LeftOutKind::Stream, origin),
                 _ if stream.content.len() > self.longest => self.left_out.add(LeftOutKind::Length, origin),
                 Some(name) => {
                     self.items.push(Item { folder, name, content: &stream.content, times: file.metadata.times });
                 }
-                None => self.left_out.add(LeftOutKind::Stream, origin),
+                None => self.left_out.add(LeftOutKind::Name, origin),
             }
         }
     }
