@@ -175,3 +175,6 @@ fn finish(mut target: Target, mut file: Vec<u8>) -> (Vec<u8>, Recovery) {
     file.append(&mut target.bins);
     (file, target.recovery)
 }
+
+#[cfg(test)]
+mod tests;

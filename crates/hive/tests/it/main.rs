@@ -13,3 +13,4 @@ mod model;
 mod recovery;
 mod samples;
 mod support;
+mod zoo;
