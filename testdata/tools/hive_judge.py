@@ -3,7 +3,7 @@
 
     hive_judge.py dissect HIVE [--cached]    everything that dissect.regf shows, as canonical text
     hive_judge.py libregf HIVE               names, times, classes and values, as libregf shows them
-    hive_judge.py regipy HIVE                the same, values without their data, as regipy shows them
+    hive_judge.py regipy HIVE [--keys]       keys with their security and decoded values, as regipy shows them
     hive_judge.py recover HIVE OUT LOG...    regipy's recovery, one log after the other in this order
     hive_judge.py available                  exit status 0 if all three readers can be imported
 
@@ -120,18 +120,22 @@ def with_libregf(path):
         pending.extend((key.get_sub_key(n), depth + 1) for n in reversed(range(key.number_of_sub_keys)))
 
 
-def with_regipy(path):
+def with_regipy(path, keys_only):
     import logging
 
     from regipy.registry import RegistryHive
 
     logging.disable(logging.CRITICAL)
     hive = RegistryHive(path)
+    descriptors = {}
     pending = [(hive.root, 0)]
     while pending:
         key, depth = pending.pop()
-        line("K", depth, text(key.name), key.header.last_modified, key.get_class_name() or "-")
-        for value in key.iter_values(as_json=True):
+        place = key.header.security_key_offset
+        if place not in descriptors:
+            descriptors[place] = str(key.get_security_key_info())
+        line("K", depth, text(key.name), key.header.last_modified, key.get_class_name() or "-", descriptors[place])
+        for value in [] if keys_only else key.iter_values(as_json=True):
             line("V", text(value.name), value.value_type, value.is_corrupted, repr(value.value))
         below = list(key.iter_subkeys()) if key.subkey_count else []
         pending.extend((child, depth + 1) for child in reversed(below))
@@ -156,8 +160,8 @@ def main(arguments):
             with_dissect(path, "--cached" in rest)
         case ["libregf", path]:
             with_libregf(path)
-        case ["regipy", path]:
-            with_regipy(path)
+        case ["regipy", path, *rest]:
+            with_regipy(path, "--keys" in rest)
         case ["recover", hive, out, *logs]:
             recover_with_regipy(hive, out, logs)
         case ["available"]:

@@ -21,6 +21,8 @@ const MAX_KEY_NAME: usize = 255;
 const MAX_VALUE_NAME: usize = 16_383;
 /// Bytes of a value: segments are counted with 16 bits.
 const MAX_DATA: usize = u16::MAX as usize * SEGMENT;
+/// The same in the oldest version, where a value has one cell. Windows, "Registry element size limits".
+const MAX_DATA_V3: usize = 1 << 20;
 /// Bytes of a class name, whose length has 16 bits.
 const MAX_CLASS: usize = u16::MAX as usize - 1;
 /// A virtualization flag of a key that its new subkeys take over with the others. \[REGF\]
@@ -72,8 +74,9 @@ impl Hive {
     pub fn set_value(&mut self, key: KeyId, name: &str, data: ValueData, time: Filetime) -> Result<(), EditError> {
         check_name(name, "a value", MAX_VALUE_NAME)?;
         let found = data.bytes.len();
-        if found > MAX_DATA {
-            return Err(EditError::TooLong { what: "a value", max: MAX_DATA, found });
+        let max = if self.base.has_big_data() { MAX_DATA } else { MAX_DATA_V3 };
+        if found > max {
+            return Err(EditError::TooLong { what: "a value", max, found });
         }
         let (node, bins) = self.nodes.split(key).ok_or(EditError::NoSuchKey)?;
         if node.handle.is_some() {
@@ -206,7 +209,7 @@ impl Hive {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ADMINISTRATORS_AND_SYSTEM, Options, ValueType};
+    use crate::{ADMINISTRATORS_AND_SYSTEM, MinorVersion, Options, ValueType};
 
     const NOW: Filetime = Filetime(77);
 
@@ -279,6 +282,11 @@ mod tests {
         assert!(hive.set_value(root, &long[1..], ValueData::dword(1), NOW).is_ok());
         assert!(matches!(hive.set_security(root, &[0; 4], NOW), Err(EditError::Security(_))));
         assert!(matches!(hive.set_class(root, Some(&"x".repeat(32_768)), NOW), Err(EditError::TooLong { .. })));
+        let mut old = Hive::create(&Options { minor_version: MinorVersion::V3, ..Options::default() }).unwrap();
+        let set = |hive: &mut Hive, len| hive.set_value(root, "long", ValueData::binary(vec![0; len]), NOW);
+        assert!(set(&mut hive, 0x10_0001).is_ok());
+        assert!(set(&mut old, 0x10_0000).is_ok());
+        assert!(matches!(set(&mut old, 0x10_0001), Err(EditError::TooLong { max: 0x10_0000, .. })));
         let deep = vec!["k"; 512].join("\\");
         let deepest = hive.create_key(root, &deep, NOW).unwrap();
         assert_eq!(hive.create_key(deepest, "k", NOW), Err(EditError::TooDeep));

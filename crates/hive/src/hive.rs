@@ -165,8 +165,9 @@ impl Hive {
         self.root().find(path)
     }
 
-    /// The hive as a file: compact, without free room but at the ends of bins, and clean. The same keys
-    /// and values give the same bytes.
+    /// The hive as a file: compact, without free room but at the ends of bins, and clean. The same hive
+    /// with the same edits gives the same bytes. Logs of the file that was opened mean nothing for this
+    /// one; Windows leaves them alone as long as it is clean.
     ///
     /// # Errors
     /// [`WriteError`] when it would be larger than hives can be.

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use nanovhd_hive::{ADMINISTRATORS_AND_SYSTEM, Hive, MinorVersion, Options, ValueData, ValueType};
 use nanovhd_tree::Filetime;
+use sha2::{Digest, Sha256};
 
 use crate::dump::{full, numbers_and_bytes, plain, plain_by_regf};
 use crate::support::{Chance, assert_same, judge, run, scratch};
@@ -101,6 +102,19 @@ fn hivex_reads(hive: &Hive, file: &Path) {
             return;
         };
         assert_eq!(String::from_utf8_lossy(&found.stdout), expected, "{path} {name}");
+    }
+}
+
+#[test]
+fn created_hives_have_the_bytes_that_they_always_had() {
+    // Where a change of the layout is meant, the digests are to be changed with it.
+    for (version, digest) in [
+        (MinorVersion::V3, "df01077c511a33a68db6f0a6b3a26a506e212bb192c013073d33b4ffdf7dd327"),
+        (MinorVersion::V5, "90289bea8f82fab117b4f308451a3bb6427ca118ee12d125a3f8cf2a01bac6c9"),
+    ] {
+        let bytes = rich(version).to_bytes().unwrap();
+        let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(found, digest, "{version:?}");
     }
 }
 

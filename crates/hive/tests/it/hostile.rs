@@ -4,7 +4,7 @@ use nanovhd_hive::{Hive, MinorVersion, Options, ValueData, recover};
 use nanovhd_tree::Filetime;
 
 use crate::dump::full;
-use crate::support::{Chance, assert_same, fixture};
+use crate::support::{Chance, assert_same, checksum, fixture, with_old_log};
 
 /// A quick look in a debug build, a long one in a release build.
 const ROUNDS: usize = if cfg!(debug_assertions) { 15_000 } else { 200_000 };
@@ -22,14 +22,6 @@ fn dense(minor_version: MinorVersion) -> Vec<u8> {
     hive.set_value(key, "plain", ValueData::sz("text"), time).unwrap();
     hive.set_value(key, "resident", ValueData::dword(7), time).unwrap();
     hive.to_bytes().unwrap()
-}
-
-fn checksum(sector: &[u8]) -> u32 {
-    match sector[..508].chunks_exact(4).fold(0, |sum, word| sum ^ u32::from_le_bytes(word.try_into().unwrap())) {
-        0 => 1,
-        u32::MAX => u32::MAX - 1,
-        sum => sum,
-    }
 }
 
 /// Places where a fault does more than change a value's data.
@@ -91,18 +83,7 @@ fn damaged_hives_are_refused_or_read_and_written() {
 
 #[test]
 fn damaged_logs_never_do_harm() {
-    let before = fixture();
-    let mut hive = Hive::open(before.clone()).unwrap();
-    hive.set_value(hive.root_id(), "Sequence", ValueData::dword(9), Filetime(3)).unwrap();
-    let after = hive.to_bytes().unwrap();
-    let log = old_log(&after);
-    let mut dirty = before;
-    dirty[8] ^= 2;
-    let sum = checksum(&dirty);
-    dirty[508..512].copy_from_slice(&sum.to_le_bytes());
-    let (file, recovery) = recover(dirty.clone(), &[&log]).unwrap();
-    assert!(file[4096..] == after[4096..]);
-    assert_eq!((recovery.entries, recovery.pages), (1, 8));
+    let (dirty, log) = with_old_log();
     let mut chance = Chance(5);
     let places: Vec<usize> = (0..1100).collect();
     for _ in 0..ROUNDS / 2 {
@@ -120,17 +101,4 @@ fn damaged_logs_never_do_harm() {
             let _ = Hive::open(file);
         }
     }
-}
-
-/// An old log that has all pages of a hive.
-fn old_log(hive: &[u8]) -> Vec<u8> {
-    let mut log = hive[..512].to_vec();
-    log[28] = 1;
-    let sum = checksum(&log);
-    log[508..512].copy_from_slice(&sum.to_le_bytes());
-    log.extend(b"DIRT");
-    log.extend(vec![0xff; (hive.len() - 4096) / 4096]);
-    log.resize(1024, 0);
-    log.extend(&hive[4096..]);
-    log
 }

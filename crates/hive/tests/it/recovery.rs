@@ -3,7 +3,7 @@
 use nanovhd_hive::{Hive, OpenError, RecoverError, recover};
 
 use crate::dump::full;
-use crate::support::{assert_same, judge, sample, scratch};
+use crate::support::{assert_same, checksum, fixture, judge, sample, scratch, with_old_log};
 
 fn dirty() -> Option<(Vec<u8>, Vec<u8>, Vec<u8>)> {
     let part = |end| sample(&format!("hives/regipy-SYSTEM_B{end}.xz"));
@@ -80,11 +80,25 @@ fn entries_of_a_hive_of_another_kind_have_right_hashes() {
     // Applied to a hive that is too small for them, they are refused for that and for nothing else.
     for (name, sequence) in [("hives/dfir-win10-DRIVERS.LOG1", 34_u32), ("hives/dfir-win10-DRIVERS.LOG2", 32)] {
         let Some(log) = sample(name) else { continue };
-        let mut hive = crate::support::fixture();
+        let mut hive = fixture();
         hive[4..8].copy_from_slice(&sequence.to_le_bytes());
-        let sum = hive[..508].chunks_exact(4).fold(0, |sum, word| sum ^ u32::from_le_bytes(word.try_into().unwrap()));
+        let sum = checksum(&hive);
         hive[508..512].copy_from_slice(&sum.to_le_bytes());
         let RecoverError::NoLog { reasons, .. } = recover(hive, &[&log]).unwrap_err() else { panic!("{name}") };
         assert!(reasons[0].contains("the hive can't have"), "{name}: {reasons:?}");
+    }
+}
+
+#[test]
+fn an_old_log_gives_what_another_program_makes_of_it() {
+    let (dirty, log) = with_old_log();
+    let (file, recovery) = recover(dirty.clone(), &[&log]).unwrap();
+    assert_eq!((recovery.entries, recovery.pages), (1, 8));
+    assert_eq!(Hive::open(file.clone()).unwrap().root().value("sequence").unwrap().as_u32(), Some(9));
+    let ((folder, path), (_log, log)) = (scratch("hive", &dirty), scratch("log", &log));
+    let out = folder.path().join("recovered");
+    if judge(&["recover", path.to_str().unwrap(), out.to_str().unwrap(), log.to_str().unwrap()]).is_some() {
+        let theirs = std::fs::read(&out).unwrap();
+        assert!(theirs[4096..] == file[4096..]);
     }
 }

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use nanovhd_hive::{Hive, OpenError};
+use nanovhd_hive::{Hive, OpenError, ValueData};
+use nanovhd_tree::Filetime;
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -137,4 +138,33 @@ impl Chance {
     pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
         (0..len).map(|_| self.next().to_le_bytes()[0]).collect()
     }
+}
+
+/// What the base block's checksum should be.
+pub(crate) fn checksum(sector: &[u8]) -> u32 {
+    match sector[..508].chunks_exact(4).fold(0, |sum, word| sum ^ u32::from_le_bytes(word.try_into().unwrap())) {
+        0 => 1,
+        u32::MAX => u32::MAX - 1,
+        sum => sum,
+    }
+}
+
+/// A hive whose last write did not end, and an old log with all of its pages and one changed value.
+pub(crate) fn with_old_log() -> (Vec<u8>, Vec<u8>) {
+    let mut dirty = fixture();
+    let mut hive = Hive::open(dirty.clone()).unwrap();
+    hive.set_value(hive.root_id(), "Sequence", ValueData::dword(9), Filetime(3)).unwrap();
+    let after = hive.to_bytes().unwrap();
+    dirty[8] ^= 2;
+    let mut log = after[..512].to_vec();
+    log[28] = 1;
+    for file in [&mut dirty, &mut log] {
+        let sum = checksum(file);
+        file[508..512].copy_from_slice(&sum.to_le_bytes());
+    }
+    log.extend(b"DIRT");
+    log.extend(vec![0xff; (after.len() - 4096) / 4096]);
+    log.resize(1024, 0);
+    log.extend(&after[4096..]);
+    (dirty, log)
 }
