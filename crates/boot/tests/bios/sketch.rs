@@ -1,0 +1,570 @@
+//! Sketches of NTFS volumes, with just what boot code reads, in every shape that the format allows:
+//! whatever can be cut into pieces or moved to another record is. They are written from the format
+//! alone, so that writer and reader don't share a mistake.
+
+use std::collections::BTreeMap;
+
+/// Bytes of a sector, and what update sequences protect.
+pub(crate) const SECTOR: usize = 512;
+/// The root directory's record.
+const ROOT: u64 = 5;
+/// Records for the pieces of `$MFT` begin here, and for those of the root.
+const MFT_EXTENSIONS: u64 = 12;
+const ROOT_EXTENSIONS: u64 = 40;
+/// Records that lie in one piece at the start of `$MFT`, as they do on every volume.
+const FIRST_RECORDS: usize = 64;
+
+pub(crate) const DATA: u32 = 0x80;
+const LIST: u32 = 0x20;
+const INDEX_ROOT: u32 = 0x90;
+const INDEX_ALLOCATION: u32 = 0xa0;
+pub(crate) const REPARSE: u32 = 0xc0;
+
+pub(crate) const COMPRESSED: u16 = 0x0001;
+pub(crate) const ENCRYPTED: u16 = 0x4000;
+pub(crate) const SPARSE: u16 = 0x8000;
+
+/// How something that has clusters is laid out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut {
+    /// Runs.
+    pub(crate) pieces: usize,
+    /// Extension records that the runs are in; with none there is no attribute list.
+    pub(crate) extensions: usize,
+    /// Whether the attribute list has clusters of its own.
+    pub(crate) list_in_clusters: bool,
+}
+
+impl Cut {
+    pub(crate) const WHOLE: Self = Self { pieces: 1, extensions: 0, list_in_clusters: false };
+
+    pub(crate) fn pieces(pieces: usize) -> Self {
+        Self { pieces, ..Self::WHOLE }
+    }
+
+    pub(crate) fn listed(pieces: usize, extensions: usize) -> Self {
+        Self { pieces, extensions, list_in_clusters: false }
+    }
+}
+
+/// What the volume is to be like.
+#[derive(Debug, Clone)]
+pub(crate) struct Sketch {
+    pub(crate) cluster: usize,
+    pub(crate) record: usize,
+    pub(crate) block: usize,
+    pub(crate) mft: Cut,
+    pub(crate) root: Cut,
+    pub(crate) file: Cut,
+    /// Other files in the root.
+    pub(crate) others: usize,
+    pub(crate) name: &'static str,
+    pub(crate) content: Vec<u8>,
+    /// Whether the content is in the record.
+    pub(crate) resident: bool,
+    /// Bytes of the content that are not to be read as zeros; the clusters have others.
+    pub(crate) initialized: Option<usize>,
+    /// Flags of the data.
+    pub(crate) flags: u16,
+    /// Flags of the record: in use, directory.
+    pub(crate) record_flags: u16,
+    /// Whether the file has a reparse point.
+    pub(crate) reparse: bool,
+    /// Records of `$MFT`; the last is the file's.
+    pub(crate) records: usize,
+    /// How many clusters later all are than they are drawn.
+    pub(crate) far: u64,
+}
+
+impl Sketch {
+    pub(crate) fn new(content: &[u8]) -> Self {
+        Self {
+            cluster: 4096,
+            record: 1024,
+            block: 4096,
+            mft: Cut::WHOLE,
+            root: Cut::WHOLE,
+            file: Cut::WHOLE,
+            others: 40,
+            name: "bootmgr",
+            content: content.to_vec(),
+            resident: false,
+            initialized: None,
+            flags: 0,
+            record_flags: 1,
+            reparse: false,
+            records: 256,
+            far: 0,
+        }
+    }
+
+    /// The volume's bytes.
+    pub(crate) fn draw(&self) -> Vec<u8> {
+        Drawing::new(self).finish()
+    }
+
+    /// Where in the volume a record is, for a test that damages it.
+    pub(crate) fn record_at(&self, number: u64) -> usize {
+        assert!((number as usize) < FIRST_RECORDS);
+        self.mft_cluster() * self.cluster + number as usize * self.record
+    }
+
+    /// The record of the file.
+    pub(crate) fn file_record(&self) -> u64 {
+        self.records as u64 - 1
+    }
+
+    /// `$MFT` begins behind `$Boot`.
+    fn mft_cluster(&self) -> usize {
+        (16 * SECTOR).div_ceil(self.cluster)
+    }
+}
+
+/// Clusters: the first and how many.
+type Run = (u64, u64);
+
+/// An attribute's content in clusters.
+struct Clusters {
+    runs: Vec<Run>,
+    size: u64,
+    initialized: u64,
+    flags: u16,
+}
+
+/// An attribute, with its number in its record.
+struct Attribute {
+    kind: u32,
+    name: &'static str,
+    instance: u16,
+    bytes: Vec<u8>,
+    lowest: u64,
+}
+
+struct Drawing<'s> {
+    sketch: &'s Sketch,
+    /// The first cluster that nothing is in.
+    free: u64,
+    volume: Vec<u8>,
+    records: BTreeMap<u64, Vec<u8>>,
+}
+
+impl<'s> Drawing<'s> {
+    fn new(sketch: &'s Sketch) -> Self {
+        Self { sketch, free: sketch.mft_cluster() as u64, volume: Vec::new(), records: BTreeMap::new() }
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        let mft_size = self.sketch.records * self.sketch.record;
+        let first = (FIRST_RECORDS * self.sketch.record).div_ceil(self.sketch.cluster);
+        let all = mft_size.div_ceil(self.sketch.cluster);
+        let mut runs = vec![(self.free, first.min(all) as u64)];
+        self.free += first as u64;
+        if all > first {
+            runs.extend(self.scatter(all - first, self.sketch.mft.pieces));
+        }
+        let mft = Clusters { runs: runs.clone(), size: mft_size as u64, initialized: mft_size as u64, flags: 0 };
+        self.describe(0, 1, Vec::new(), &[(DATA, "", mft)], self.sketch.mft, MFT_EXTENSIONS, true);
+        self.draw_root();
+        self.draw_file();
+
+        let mut mft = vec![0; mft_size];
+        for (number, record) in std::mem::take(&mut self.records) {
+            mft[number as usize * record.len()..][..record.len()].copy_from_slice(&record);
+        }
+        self.write(&runs, &mft);
+        self.draw_boot_sector();
+        self.volume
+    }
+
+    /// Clusters in so many pieces that lie backwards with gaps between them.
+    fn scatter(&mut self, clusters: usize, pieces: usize) -> Vec<Run> {
+        let pieces = pieces.min(clusters);
+        let mut runs = Vec::new();
+        let mut end = self.free + (clusters + pieces) as u64;
+        self.free = end;
+        for i in 0..pieces {
+            let len = ((i + 1) * clusters / pieces - i * clusters / pieces) as u64;
+            end -= len + 1;
+            runs.push((end + u64::from(pieces > 1), len));
+        }
+        runs
+    }
+
+    fn write(&mut self, runs: &[Run], mut bytes: &[u8]) {
+        for &(first, clusters) in runs {
+            let at = first as usize * self.sketch.cluster;
+            let end = at + clusters as usize * self.sketch.cluster;
+            if self.volume.len() < end {
+                self.volume.resize(end, 0);
+            }
+            let (now, later) = bytes.split_at(bytes.len().min(end - at));
+            self.volume[at..][..now.len()].copy_from_slice(now);
+            bytes = later;
+        }
+        assert!(bytes.is_empty(), "the clusters don't hold it all");
+    }
+
+    /// Writes bytes to clusters of their own.
+    fn place(&mut self, bytes: &[u8], pieces: usize) -> Vec<Run> {
+        let runs = self.scatter(bytes.len().div_ceil(self.sketch.cluster), pieces);
+        self.write(&runs, bytes);
+        runs
+    }
+
+    /// Makes the records of a file. With extensions, `values` go to the first of them; of the runs of
+    /// each stream a part to each, the first to the base record if `first_in_base`.
+    #[expect(clippy::too_many_arguments, reason = "one for each thing that varies")]
+    fn describe(
+        &mut self,
+        number: u64,
+        flags: u16,
+        values: Vec<(u32, &'static str, Vec<u8>)>,
+        streams: &[(u32, &'static str, Clusters)],
+        cut: Cut,
+        extensions: u64,
+        first_in_base: bool,
+    ) {
+        let far = self.sketch.far;
+        let mut parts: BTreeMap<u64, Vec<Attribute>> = BTreeMap::new();
+        let mut put = |record: u64, kind, name, lowest, bytes: Vec<u8>| {
+            let part = parts.entry(record).or_default();
+            // Numbers are not in the order of attributes on volumes that were used.
+            let instance = 100 - part.len() as u16;
+            part.push(Attribute { kind, name, instance, bytes, lowest });
+        };
+        put(number, 0x10, "", 0, resident(0x10, "", &[0; 0x48]));
+        let first = if cut.extensions > 0 { extensions } else { number };
+        for (kind, name, value) in values {
+            put(first, kind, name, 0, resident(kind, name, &value));
+        }
+        for (kind, name, clusters) in streams {
+            let homes: Vec<u64> = match cut.extensions as u64 {
+                0 => vec![number],
+                n if first_in_base => [number].into_iter().chain(extensions..extensions + n).collect(),
+                n => (extensions..extensions + n).collect(),
+            };
+            let share = clusters.runs.len().div_ceil(homes.len());
+            let mut lowest = 0;
+            for (home, runs) in homes.into_iter().zip(clusters.runs.chunks(share)) {
+                put(home, *kind, name, lowest, non_resident(*kind, name, lowest, &later(runs, far), clusters));
+                lowest += runs.iter().map(|run| run.1).sum::<u64>();
+            }
+        }
+        if cut.extensions > 0 {
+            let list = list(&parts);
+            let bytes = if cut.list_in_clusters {
+                let size = list.len() as u64;
+                let runs = self.place(&list, 3);
+                non_resident(
+                    LIST,
+                    "",
+                    0,
+                    &later(&runs, far),
+                    &Clusters { runs: Vec::new(), size, initialized: size, flags: 0 },
+                )
+            } else {
+                resident(LIST, "", &list)
+            };
+            let base = parts.get_mut(&number).unwrap();
+            base.insert(1, Attribute { kind: LIST, name: "", instance: 1, bytes, lowest: 0 });
+        }
+        for (record, mut attributes) in parts {
+            attributes.sort_by_key(|attribute| (attribute.kind, attribute.name));
+            let (flags, base) = if record == number { (flags, 0) } else { (1, reference(number)) };
+            let record_bytes = file_record(self.sketch.record, record, flags, base, &attributes);
+            assert!(self.records.insert(record, record_bytes).is_none(), "record {record} is taken");
+        }
+    }
+
+    fn draw_file(&mut self) {
+        let sketch = self.sketch;
+        let number = sketch.file_record();
+        let reparse = sketch.reparse.then(|| (REPARSE, "", vec![0x17, 0, 0, 0x80, 0, 0, 0, 0]));
+        let mut values: Vec<_> = reparse.into_iter().collect();
+        let mut streams = Vec::new();
+        if sketch.resident {
+            values.push((DATA, "", sketch.content.clone()));
+        } else {
+            let initialized = sketch.initialized.unwrap_or(sketch.content.len());
+            let mut stored = sketch.content.clone();
+            stored[initialized..].fill(0xd1);
+            let runs = self.place(&stored, sketch.file.pieces);
+            let size = stored.len() as u64;
+            let clusters = Clusters { runs, size, initialized: initialized as u64, flags: sketch.flags };
+            streams.push((DATA, "", clusters));
+            // Another stream, which must not be taken for the data.
+            values.push((DATA, "other", b"not this one".to_vec()));
+        }
+        let extensions = number - sketch.file.extensions as u64;
+        self.describe(number, sketch.record_flags, values, &streams, sketch.file, extensions, false);
+    }
+
+    fn draw_root(&mut self) {
+        let mut names: Vec<(String, u64)> = (0..self.sketch.others)
+            .map(|i| (format!("{} other file {i:06}", ["a", "Z", "bootm", "bootmgr"][i % 4]), 6))
+            .collect();
+        names.push((self.sketch.name.into(), self.sketch.file_record()));
+        names.sort_by_key(|(name, _)| name.encode_utf16().map(nanovhd_tree::upcase).collect::<Vec<_>>());
+        let items = names.iter().map(|(name, record)| Item { key: key(name, *record), child: None }).collect();
+        let tree = Index::build(items, self.sketch.block, self.sketch.cluster, 300);
+
+        let mut value = Vec::new();
+        value.extend(0x30u32.to_le_bytes());
+        value.extend(1u32.to_le_bytes());
+        value.extend((self.sketch.block as u32).to_le_bytes());
+        value.extend([1, 0, 0, 0]);
+        value.extend(node(&tree.root, tree.root_end, 0x10));
+        let mut streams = Vec::new();
+        if !tree.blocks.is_empty() {
+            // Every block takes whole clusters.
+            let step = self.sketch.block.max(SECTOR);
+            let bytes: Vec<u8> = tree.blocks.iter().flat_map(|block| block.iter().copied()).collect();
+            assert_eq!(bytes.len() % step, 0);
+            let runs = self.place(&bytes, self.sketch.root.pieces);
+            let size = bytes.len() as u64;
+            streams.push((INDEX_ALLOCATION, "$I30", Clusters { runs, size, initialized: size, flags: 0 }));
+        }
+        let values = vec![(INDEX_ROOT, "$I30", value)];
+        self.describe(ROOT, 3, values, &streams, self.sketch.root, ROOT_EXTENSIONS, false);
+    }
+
+    fn draw_boot_sector(&mut self) {
+        let cluster = self.sketch.cluster;
+        self.volume.resize((self.free as usize + 1) * cluster + SECTOR, 0);
+        let sectors = self.volume.len() / SECTOR - 1;
+        let per_cluster = cluster / SECTOR;
+        let code = |bytes: usize| match bytes / cluster {
+            0 => bytes.trailing_zeros().wrapping_neg() as u8,
+            clusters => clusters as u8,
+        };
+        let boot = &mut self.volume[..SECTOR];
+        boot[3..11].copy_from_slice(b"NTFS    ");
+        boot[0x0b..0x0d].copy_from_slice(&(SECTOR as u16).to_le_bytes());
+        boot[0x0d] =
+            if per_cluster > 128 { per_cluster.trailing_zeros().wrapping_neg() as u8 } else { per_cluster as u8 };
+        boot[0x15] = 0xf8;
+        boot[0x24] = 0x80;
+        boot[0x28..0x30].copy_from_slice(&(sectors as u64).to_le_bytes());
+        boot[0x30..0x38].copy_from_slice(&(self.sketch.mft_cluster() as u64 + self.sketch.far).to_le_bytes());
+        boot[0x40] = code(self.sketch.record);
+        boot[0x44] = code(self.sketch.block);
+        boot[0x48..0x50].copy_from_slice(&0x1122_3344_5566_7788_u64.to_le_bytes());
+        boot[510..].copy_from_slice(&[0x55, 0xaa]);
+    }
+}
+
+fn later(runs: &[Run], far: u64) -> Vec<Run> {
+    runs.iter().map(|&(first, len)| (first + far, len)).collect()
+}
+
+/// A record's number and its sequence number, which is 7 for all.
+fn reference(record: u64) -> u64 {
+    if record == ROOT { ROOT | ROOT << 48 } else { record | 7 << 48 }
+}
+
+fn units(name: &str) -> Vec<u8> {
+    name.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+fn put(bytes: &mut [u8], at: usize, value: impl Into<u64>, len: usize) {
+    bytes[at..at + len].copy_from_slice(&value.into().to_le_bytes()[..len]);
+}
+
+fn attribute(kind: u32, name: &str, header: usize) -> Vec<u8> {
+    let mut bytes = vec![0; header];
+    put(&mut bytes, 0, kind, 4);
+    bytes[9] = name.encode_utf16().count() as u8;
+    put(&mut bytes, 0x0a, header as u64, 2);
+    bytes.extend(units(name));
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    bytes
+}
+
+fn closed(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    let len = bytes.len() as u64;
+    put(&mut bytes, 4, len, 4);
+    bytes
+}
+
+fn resident(kind: u32, name: &str, value: &[u8]) -> Vec<u8> {
+    let mut bytes = attribute(kind, name, 0x18);
+    let at = bytes.len() as u64;
+    put(&mut bytes, 0x10, value.len() as u64, 4);
+    put(&mut bytes, 0x14, at, 2);
+    bytes.extend(value);
+    closed(bytes)
+}
+
+fn non_resident(kind: u32, name: &str, lowest: u64, runs: &[Run], clusters: &Clusters) -> Vec<u8> {
+    let mut bytes = attribute(kind, name, 0x40);
+    let at = bytes.len() as u64;
+    bytes[8] = 1;
+    put(&mut bytes, 0x0c, clusters.flags, 2);
+    put(&mut bytes, 0x10, lowest, 8);
+    put(&mut bytes, 0x18, lowest + runs.iter().map(|run| run.1).sum::<u64>() - 1, 8);
+    put(&mut bytes, 0x20, at, 2);
+    if lowest == 0 {
+        put(&mut bytes, 0x28, clusters.size, 8);
+        put(&mut bytes, 0x30, clusters.size, 8);
+        put(&mut bytes, 0x38, clusters.initialized, 8);
+    }
+    let mut before = 0i64;
+    for &(first, len) in runs {
+        let delta = (first as i64 - before).to_le_bytes();
+        before = first as i64;
+        // As few bytes as keep the sign.
+        let fits = |bytes: &[u8; 8], n: usize| {
+            let sign = if bytes[n - 1] & 0x80 == 0 { 0 } else { 0xff };
+            bytes[n..].iter().all(|&b| b == sign)
+        };
+        let len = len.to_le_bytes();
+        let (l, d) = ((1..8).find(|&n| fits(&len, n)).unwrap(), (1..8).find(|&n| fits(&delta, n)).unwrap());
+        bytes.push((d << 4 | l) as u8);
+        bytes.extend(&len[..l]);
+        bytes.extend(&delta[..d]);
+    }
+    bytes.push(0);
+    closed(bytes)
+}
+
+fn list(parts: &BTreeMap<u64, Vec<Attribute>>) -> Vec<u8> {
+    let mut all: Vec<_> = parts.iter().flat_map(|(record, part)| part.iter().map(move |a| (*record, a))).collect();
+    all.sort_by_key(|(_, a)| (a.kind, a.name, a.lowest));
+    let mut bytes = Vec::new();
+    for (record, attribute) in all {
+        let name = units(attribute.name);
+        let mut entry = vec![0; 0x1a];
+        put(&mut entry, 0, attribute.kind, 4);
+        put(&mut entry, 4, (0x1a + name.len()).next_multiple_of(8) as u64, 2);
+        entry[6] = (name.len() / 2) as u8;
+        entry[7] = 0x1a;
+        put(&mut entry, 8, attribute.lowest, 8);
+        put(&mut entry, 0x10, reference(record), 8);
+        put(&mut entry, 0x18, attribute.instance, 2);
+        entry.extend(name);
+        entry.resize(entry.len().next_multiple_of(8), 0);
+        bytes.extend(entry);
+    }
+    bytes
+}
+
+fn file_record(size: usize, number: u64, flags: u16, base: u64, attributes: &[Attribute]) -> Vec<u8> {
+    let mut bytes = vec![0; (0x30 + 2 * (size / SECTOR + 1)).next_multiple_of(8)];
+    let first = bytes.len() as u64;
+    bytes[..4].copy_from_slice(b"FILE");
+    put(&mut bytes, 4, 0x30u64, 2);
+    put(&mut bytes, 6, (size / SECTOR + 1) as u64, 2);
+    put(&mut bytes, 0x10, reference(number) >> 48, 2);
+    put(&mut bytes, 0x14, first, 2);
+    put(&mut bytes, 0x16, flags, 2);
+    put(&mut bytes, 0x20, base, 8);
+    for attribute in attributes {
+        let at = bytes.len();
+        bytes.extend(&attribute.bytes);
+        put(&mut bytes, at + 0x0e, attribute.instance, 2);
+    }
+    bytes.extend([0xff; 8]);
+    assert!(bytes.len() <= size, "record {number} would have {} bytes", bytes.len());
+    let used = bytes.len() as u64;
+    put(&mut bytes, 0x18, used, 4);
+    bytes.resize(size, 0xd1);
+    protect(&mut bytes, 0x30);
+    bytes
+}
+
+/// Moves the last word of each sector to the array and puts a number in its place.
+fn protect(bytes: &mut [u8], array: usize) {
+    bytes[array..array + 2].copy_from_slice(&[0x34, 0x12]);
+    for (i, end) in (SECTOR..=bytes.len()).step_by(SECTOR).enumerate() {
+        bytes.copy_within(end - 2..end, array + 2 * (i + 1));
+        bytes[end - 2..end].copy_from_slice(&[0x34, 0x12]);
+    }
+}
+
+/// An index entry without its child.
+fn key(name: &str, record: u64) -> Vec<u8> {
+    let mut entry = vec![0; 0x52];
+    put(&mut entry, 0, reference(record), 8);
+    put(&mut entry, 0x0a, (0x42 + units(name).len()) as u64, 2);
+    entry[0x50] = name.encode_utf16().count() as u8;
+    entry[0x51] = 1;
+    entry.extend(units(name));
+    entry.resize(entry.len().next_multiple_of(8), 0);
+    entry
+}
+
+/// An entry with what comes before it.
+struct Item {
+    key: Vec<u8>,
+    child: Option<u64>,
+}
+
+/// A B+ tree of entries.
+struct Index {
+    root: Vec<Item>,
+    root_end: Option<u64>,
+    blocks: Vec<Vec<u8>>,
+}
+
+impl Index {
+    /// Fills blocks level by level until the rest fits into the root.
+    fn build(items: Vec<Item>, block: usize, cluster: usize, root_room: usize) -> Self {
+        let unit = if cluster <= block { cluster } else { SECTOR };
+        let array = 0x28;
+        let header = (array + 2 * (block / SECTOR + 1)).next_multiple_of(8) - 0x18;
+        let room = block - 0x18 - header - 0x18;
+        let size = |items: &[Item]| items.iter().map(|item| item.key.len() + 8).sum::<usize>();
+        let mut index = Self { root: items, root_end: None, blocks: Vec::new() };
+        while size(&index.root) > root_room {
+            let mut upper = Vec::new();
+            let mut now = Vec::new();
+            for item in std::mem::take(&mut index.root) {
+                if size(&now) + item.key.len() + 8 > room {
+                    // It goes up and what it is behind becomes its child.
+                    let child = index.add(&std::mem::take(&mut now), item.child, block, unit, header);
+                    upper.push(Item { key: item.key, child: Some(child) });
+                } else {
+                    now.push(item);
+                }
+            }
+            index.root_end = Some(index.add(&now, index.root_end, block, unit, header));
+            index.root = upper;
+        }
+        index
+    }
+
+    fn add(&mut self, items: &[Item], end: Option<u64>, block: usize, unit: usize, header: usize) -> u64 {
+        let number = (self.blocks.len() * (block / unit)) as u64;
+        let mut bytes = vec![0; 0x18];
+        bytes[..4].copy_from_slice(b"INDX");
+        put(&mut bytes, 4, 0x28u64, 2);
+        put(&mut bytes, 6, (block / SECTOR + 1) as u64, 2);
+        put(&mut bytes, 0x10, number, 8);
+        bytes.extend(node(items, end, header));
+        bytes.resize(block, 0);
+        protect(&mut bytes, 0x28);
+        self.blocks.push(bytes);
+        number
+    }
+}
+
+/// A node's header, whose entries begin `header` bytes from its start, and its entries.
+fn node(items: &[Item], end: Option<u64>, header: usize) -> Vec<u8> {
+    let mut bytes = vec![0; header];
+    let last = Item { key: vec![0; 0x10], child: end };
+    for (i, item) in items.iter().chain([&last]).enumerate() {
+        let at = bytes.len();
+        bytes.extend(&item.key);
+        bytes.extend(item.child.into_iter().flat_map(u64::to_le_bytes));
+        let len = (bytes.len() - at) as u64;
+        put(&mut bytes, at + 8, len, 2);
+        bytes[at + 0x0c] = u8::from(item.child.is_some()) | if i == items.len() { 2 } else { 0 };
+    }
+    let used = bytes.len() as u64;
+    put(&mut bytes, 0, header as u64, 4);
+    put(&mut bytes, 4, used, 4);
+    put(&mut bytes, 8, used, 4);
+    put(&mut bytes, 0x0c, u64::from(end.is_some()), 4);
+    bytes
+}
