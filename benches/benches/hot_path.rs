@@ -99,7 +99,7 @@ fn plan_and_build(c: &mut Criterion) {
         let mut group = c.benchmark_group("build");
         group.throughput(Throughput::Bytes(plan.outline().contents.bytes.0));
         for threads in thread_counts() {
-            let options = BuildOptions { threads: Some(threads), overwrite: true };
+            let options = BuildOptions { threads: Some(threads), overwrite: true, ..BuildOptions::default() };
             group.bench_function(BenchmarkId::new(&subject.name, format!("{threads} threads")), |b| {
                 b.iter(|| plan.build(&output, &options, &()).unwrap());
             });
