@@ -3,7 +3,8 @@
 //! - `decode`: chunks in memory through one decoder, one thread;
 //! - `stream`: all blobs read, decoded and hashed, into nothing;
 //! - `plan`: the metadata read and the whole disk laid out;
-//! - `build`: a dynamic VHDX written to a file beside this program (synced, as users get it).
+//! - `build`: a dynamic VHDX written to a file beside this program (synced, as users get it);
+//! - `verify`: that disk checked, without and with the image beside it.
 //!
 //! `NANOVHD_CORPUS=FOLDER cargo bench --workspace` measures on the WIMs of a folder too. With the
 //! feature `wimlib` that library's decoders run on the same chunks, as `decode/wimlib`.
@@ -12,10 +13,11 @@
 use std::fs::File;
 use std::hint::black_box;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use nanovhd::{BuildOptions, Media, Recipe};
+use nanovhd::{BuildOptions, Media, Recipe, VerifyOptions};
 use nanovhd_benches::{chunks, subjects};
 use nanovhd_wim::codec::{LzxDecoder, XpressDecoder};
 use nanovhd_wim::{BlobSink, Compression, Wim};
@@ -105,7 +107,20 @@ fn plan_and_build(c: &mut Criterion) {
             });
         }
         group.finish();
+        verify(c, &subject.name, &media, &output);
     }
+}
+
+/// The disk that was built last: its structures alone, and its files beside those of the image.
+fn verify(c: &mut Criterion, name: &str, media: &Media, disk: &Path) {
+    let options = VerifyOptions::default();
+    let mut group = c.benchmark_group("verify");
+    for (what, against) in [("structures", None), ("against the image", Some((media, 1)))] {
+        group.bench_function(BenchmarkId::new(name, what), |b| {
+            b.iter(|| assert!(nanovhd::verify(disk, against, &options, &()).unwrap().clean));
+        });
+    }
+    group.finish();
 }
 
 criterion_group! {
