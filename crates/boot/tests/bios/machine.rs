@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 pub(crate) const QEMU: &str = "qemu-system-x86_64";
 /// A boot takes less than a second. Test machines may be slow.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// What the boot code says last when it can't go on.
+/// What the boot code says last when it can't go on, and what the probe says.
 const GIVEN_UP: &str = "Press a key";
+const REPORT: &str = "PROBE ";
 
 /// Whether a program is there. Says so if not, and fails if all are required.
 pub(crate) fn have(tool: &str) -> bool {
@@ -29,7 +30,7 @@ pub(crate) fn have(tool: &str) -> bool {
 }
 
 /// Starts a machine from a hard disk, `format` being QEMU's word for its container. What it says until
-/// it is off, or until the boot code has given up.
+/// the probe has reported or the boot code has given up.
 pub(crate) fn boot(disk: &Path, format: &str) -> String {
     start(&[&format!("file={},format={format},if=ide,snapshot=on", disk.display())])
 }
@@ -43,7 +44,7 @@ fn start(drives: &[&str]) -> String {
     let mut command = Command::new(QEMU);
     // Without graphics, SeaBIOS shows its screen on the first serial port.
     command.args(["-machine", "pc,graphics=off", "-accel", "tcg", "-m", "16", "-nodefaults", "-no-reboot"]);
-    command.args(["-display", "none", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
+    command.args(["-display", "none", "-serial", "stdio"]);
     for drive in drives {
         command.args(["-drive", drive]);
     }
@@ -55,11 +56,16 @@ fn start(drives: &[&str]) -> String {
         .unwrap_or_else(|e| panic!("{QEMU}: {e}"));
     let said = listen(&mut child);
     let said = String::from_utf8_lossy(&said).into_owned();
-    // Killed when it has given up, and it is no harm to one that is off.
+    // It would run for ever. It may be off already, if QEMU did not like its arguments.
     let _ = child.kill();
     let output = child.wait_with_output().unwrap();
     assert!(output.stderr.is_empty(), "{}\n{said}", String::from_utf8_lossy(&output.stderr));
     without_escapes(&said)
+}
+
+/// Whether there is a whole report, or none to come.
+fn is_complete(said: &str) -> bool {
+    said.contains(GIVEN_UP) || said.split_once(REPORT).is_some_and(|(_, report)| report.contains('\n'))
 }
 
 /// Gathers what the machine sends.
@@ -67,7 +73,7 @@ fn listen(child: &mut Child) -> Vec<u8> {
     let received = receive(child);
     let start = Instant::now();
     let mut said = Vec::new();
-    while !String::from_utf8_lossy(&said).contains(GIVEN_UP) {
+    while !is_complete(&String::from_utf8_lossy(&said)) {
         match received.recv_timeout(PATIENCE.saturating_sub(start.elapsed())) {
             Ok(bytes) => said.extend(bytes),
             Err(RecvTimeoutError::Disconnected) => break,

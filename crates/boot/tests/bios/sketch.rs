@@ -140,6 +140,56 @@ struct Attribute {
     lowest: u64,
 }
 
+/// A file's attributes by the record that they are in.
+#[derive(Default)]
+struct Parts(BTreeMap<u64, Vec<Attribute>>);
+
+impl Parts {
+    fn put(&mut self, record: u64, kind: u32, name: &'static str, lowest: u64, bytes: Vec<u8>) {
+        let part = self.0.entry(record).or_default();
+        // Numbers are not in the order of attributes on volumes that were used.
+        let instance = 100 - part.len() as u16;
+        part.push(Attribute { kind, name, instance, bytes, lowest });
+    }
+
+    /// The attribute list.
+    fn list(&self) -> Vec<u8> {
+        let all = self.0.iter().flat_map(|(record, part)| part.iter().map(move |attribute| (*record, attribute)));
+        let mut all: Vec<_> = all.collect();
+        all.sort_by_key(|(_, a)| (a.kind, a.name, a.lowest));
+        let mut bytes = Vec::new();
+        for (record, attribute) in all {
+            let name = units(attribute.name);
+            let mut entry = vec![0; 0x1a];
+            put(&mut entry, 0, attribute.kind, 4);
+            put(&mut entry, 4, (0x1a + name.len()).next_multiple_of(8) as u64, 2);
+            entry[6] = (name.len() / 2) as u8;
+            entry[7] = 0x1a;
+            put(&mut entry, 8, attribute.lowest, 8);
+            put(&mut entry, 0x10, reference(record), 8);
+            put(&mut entry, 0x18, attribute.instance, 2);
+            entry.extend(name);
+            entry.resize(entry.len().next_multiple_of(8), 0);
+            bytes.extend(entry);
+        }
+        bytes
+    }
+}
+
+/// A file before it is divided among records.
+struct File {
+    number: u64,
+    flags: u16,
+    /// Resident attributes: type, name, value. They are in the first extension if there is one.
+    values: Vec<(u32, &'static str, Vec<u8>)>,
+    /// An attribute in clusters; of its runs each extension has a part.
+    stream: Option<(u32, &'static str, Clusters)>,
+    cut: Cut,
+    first_extension: u64,
+    /// Whether the base record has a part of the runs too.
+    first_in_base: bool,
+}
+
 struct Drawing<'s> {
     sketch: &'s Sketch,
     /// The first cluster that nothing is in.
@@ -163,7 +213,15 @@ impl<'s> Drawing<'s> {
             runs.extend(self.scatter(all - first, self.sketch.mft.pieces));
         }
         let mft = Clusters { runs: runs.clone(), size: mft_size as u64, initialized: mft_size as u64, flags: 0 };
-        self.describe(0, 1, Vec::new(), &[(DATA, "", mft)], self.sketch.mft, MFT_EXTENSIONS, true);
+        self.describe(File {
+            number: 0,
+            flags: 1,
+            values: Vec::new(),
+            stream: Some((DATA, "", mft)),
+            cut: self.sketch.mft,
+            first_extension: MFT_EXTENSIONS,
+            first_in_base: true,
+        });
         self.draw_root();
         self.draw_file();
 
@@ -211,69 +269,46 @@ impl<'s> Drawing<'s> {
         runs
     }
 
-    /// Makes the records of a file. With extensions, `values` go to the first of them; of the runs of
-    /// each stream a part to each, the first to the base record if `first_in_base`.
-    #[expect(clippy::too_many_arguments, reason = "one for each thing that varies")]
-    fn describe(
-        &mut self,
-        number: u64,
-        flags: u16,
-        values: Vec<(u32, &'static str, Vec<u8>)>,
-        streams: &[(u32, &'static str, Clusters)],
-        cut: Cut,
-        extensions: u64,
-        first_in_base: bool,
-    ) {
-        let far = self.sketch.far;
-        let mut parts: BTreeMap<u64, Vec<Attribute>> = BTreeMap::new();
-        let mut put = |record: u64, kind, name, lowest, bytes: Vec<u8>| {
-            let part = parts.entry(record).or_default();
-            // Numbers are not in the order of attributes on volumes that were used.
-            let instance = 100 - part.len() as u16;
-            part.push(Attribute { kind, name, instance, bytes, lowest });
-        };
-        put(number, 0x10, "", 0, resident(0x10, "", &[0; 0x48]));
-        let first = if cut.extensions > 0 { extensions } else { number };
-        for (kind, name, value) in values {
-            put(first, kind, name, 0, resident(kind, name, &value));
+    /// Makes the records of a file.
+    fn describe(&mut self, file: File) {
+        let mut parts = Parts::default();
+        parts.put(file.number, 0x10, "", 0, resident(0x10, "", &[0; 0x48]));
+        let extensions = file.first_extension..file.first_extension + file.cut.extensions as u64;
+        let first = if extensions.is_empty() { file.number } else { extensions.start };
+        for (kind, name, value) in file.values {
+            parts.put(first, kind, name, 0, resident(kind, name, &value));
         }
-        for (kind, name, clusters) in streams {
-            let homes: Vec<u64> = match cut.extensions as u64 {
-                0 => vec![number],
-                n if first_in_base => [number].into_iter().chain(extensions..extensions + n).collect(),
-                n => (extensions..extensions + n).collect(),
-            };
+        if let Some((kind, name, clusters)) = file.stream {
+            let in_base = extensions.is_empty() || file.first_in_base;
+            let homes: Vec<u64> = in_base.then_some(file.number).into_iter().chain(extensions).collect();
             let share = clusters.runs.len().div_ceil(homes.len());
             let mut lowest = 0;
             for (home, runs) in homes.into_iter().zip(clusters.runs.chunks(share)) {
-                put(home, *kind, name, lowest, non_resident(*kind, name, lowest, &later(runs, far), clusters));
+                let bytes = non_resident(kind, name, lowest, &later(runs, self.sketch.far), &clusters);
+                parts.put(home, kind, name, lowest, bytes);
                 lowest += runs.iter().map(|run| run.1).sum::<u64>();
             }
         }
-        if cut.extensions > 0 {
-            let list = list(&parts);
-            let bytes = if cut.list_in_clusters {
-                let size = list.len() as u64;
-                let runs = self.place(&list, 3);
-                non_resident(
-                    LIST,
-                    "",
-                    0,
-                    &later(&runs, far),
-                    &Clusters { runs: Vec::new(), size, initialized: size, flags: 0 },
-                )
-            } else {
-                resident(LIST, "", &list)
-            };
-            let base = parts.get_mut(&number).unwrap();
-            base.insert(1, Attribute { kind: LIST, name: "", instance: 1, bytes, lowest: 0 });
+        if file.cut.extensions > 0 {
+            let bytes = self.list(&parts.list(), file.cut.list_in_clusters);
+            parts.put(file.number, LIST, "", 0, bytes);
         }
-        for (record, mut attributes) in parts {
+        for (record, mut attributes) in parts.0 {
             attributes.sort_by_key(|attribute| (attribute.kind, attribute.name));
-            let (flags, base) = if record == number { (flags, 0) } else { (1, reference(number)) };
-            let record_bytes = file_record(self.sketch.record, record, flags, base, &attributes);
-            assert!(self.records.insert(record, record_bytes).is_none(), "record {record} is taken");
+            let (flags, base) = if record == file.number { (file.flags, 0) } else { (1, reference(file.number)) };
+            let bytes = file_record(self.sketch.record, record, flags, base, &attributes);
+            assert!(self.records.insert(record, bytes).is_none(), "record {record} is taken");
         }
+    }
+
+    /// The attribute of an attribute list.
+    fn list(&mut self, list: &[u8], in_clusters: bool) -> Vec<u8> {
+        if !in_clusters {
+            return resident(LIST, "", list);
+        }
+        let size = list.len() as u64;
+        let runs = later(&self.place(list, 3), self.sketch.far);
+        non_resident(LIST, "", 0, &runs, &Clusters { runs: Vec::new(), size, initialized: size, flags: 0 })
     }
 
     fn draw_file(&mut self) {
@@ -281,7 +316,7 @@ impl<'s> Drawing<'s> {
         let number = sketch.file_record();
         let reparse = sketch.reparse.then(|| (REPARSE, "", vec![0x17, 0, 0, 0x80, 0, 0, 0, 0]));
         let mut values: Vec<_> = reparse.into_iter().collect();
-        let mut streams = Vec::new();
+        let mut stream = None;
         if sketch.resident {
             values.push((DATA, "", sketch.content.clone()));
         } else {
@@ -291,12 +326,19 @@ impl<'s> Drawing<'s> {
             let runs = self.place(&stored, sketch.file.pieces);
             let size = stored.len() as u64;
             let clusters = Clusters { runs, size, initialized: initialized as u64, flags: sketch.flags };
-            streams.push((DATA, "", clusters));
+            stream = Some((DATA, "", clusters));
             // Another stream, which must not be taken for the data.
             values.push((DATA, "other", b"not this one".to_vec()));
         }
-        let extensions = number - sketch.file.extensions as u64;
-        self.describe(number, sketch.record_flags, values, &streams, sketch.file, extensions, false);
+        self.describe(File {
+            number,
+            flags: sketch.record_flags,
+            values,
+            stream,
+            cut: sketch.file,
+            first_extension: number - sketch.file.extensions as u64,
+            first_in_base: false,
+        });
     }
 
     fn draw_root(&mut self) {
@@ -314,18 +356,22 @@ impl<'s> Drawing<'s> {
         value.extend((self.sketch.block as u32).to_le_bytes());
         value.extend([1, 0, 0, 0]);
         value.extend(node(&tree.root, tree.root_end, 0x10));
-        let mut streams = Vec::new();
+        let mut stream = None;
         if !tree.blocks.is_empty() {
-            // Every block takes whole clusters.
-            let step = self.sketch.block.max(SECTOR);
-            let bytes: Vec<u8> = tree.blocks.iter().flat_map(|block| block.iter().copied()).collect();
-            assert_eq!(bytes.len() % step, 0);
+            let bytes = tree.blocks.concat();
             let runs = self.place(&bytes, self.sketch.root.pieces);
             let size = bytes.len() as u64;
-            streams.push((INDEX_ALLOCATION, "$I30", Clusters { runs, size, initialized: size, flags: 0 }));
+            stream = Some((INDEX_ALLOCATION, "$I30", Clusters { runs, size, initialized: size, flags: 0 }));
         }
-        let values = vec![(INDEX_ROOT, "$I30", value)];
-        self.describe(ROOT, 3, values, &streams, self.sketch.root, ROOT_EXTENSIONS, false);
+        self.describe(File {
+            number: ROOT,
+            flags: 3,
+            values: vec![(INDEX_ROOT, "$I30", value)],
+            stream,
+            cut: self.sketch.root,
+            first_extension: ROOT_EXTENSIONS,
+            first_in_base: false,
+        });
     }
 
     fn draw_boot_sector(&mut self) {
@@ -426,27 +472,6 @@ fn non_resident(kind: u32, name: &str, lowest: u64, runs: &[Run], clusters: &Clu
     }
     bytes.push(0);
     closed(bytes)
-}
-
-fn list(parts: &BTreeMap<u64, Vec<Attribute>>) -> Vec<u8> {
-    let mut all: Vec<_> = parts.iter().flat_map(|(record, part)| part.iter().map(move |a| (*record, a))).collect();
-    all.sort_by_key(|(_, a)| (a.kind, a.name, a.lowest));
-    let mut bytes = Vec::new();
-    for (record, attribute) in all {
-        let name = units(attribute.name);
-        let mut entry = vec![0; 0x1a];
-        put(&mut entry, 0, attribute.kind, 4);
-        put(&mut entry, 4, (0x1a + name.len()).next_multiple_of(8) as u64, 2);
-        entry[6] = (name.len() / 2) as u8;
-        entry[7] = 0x1a;
-        put(&mut entry, 8, attribute.lowest, 8);
-        put(&mut entry, 0x10, reference(record), 8);
-        put(&mut entry, 0x18, attribute.instance, 2);
-        entry.extend(name);
-        entry.resize(entry.len().next_multiple_of(8), 0);
-        bytes.extend(entry);
-    }
-    bytes
 }
 
 fn file_record(size: usize, number: u64, flags: u16, base: u64, attributes: &[Attribute]) -> Vec<u8> {

@@ -11,8 +11,11 @@ fn assert_assembled(source: &str) {
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
     let made = tempfile::NamedTempFile::new().unwrap();
-    let output =
-        Command::new("nasm").args(["-Werror", "-f", "bin", "-o"]).arg(made.path()).arg(&source).output().unwrap();
+    // Included files are named from the folder of the source.
+    let (folder, name) = (source.parent().unwrap(), source.file_name().unwrap());
+    let mut nasm = Command::new("nasm");
+    nasm.args(["-Werror", "-f", "bin", "-o"]).arg(made.path()).arg(name).current_dir(folder);
+    let output = nasm.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let (made, kept) = (std::fs::read(made.path()).unwrap(), std::fs::read(source.with_extension("bin")).unwrap());
     assert!(made == kept, "{}: assemble it anew, as its head says", source.display());
