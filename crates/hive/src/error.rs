@@ -173,7 +173,7 @@ pub enum RecoverError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EditError {
-    /// The key was deleted, or belongs to another hive.
+    /// The key was deleted.
     #[error("there is no such key")]
     NoSuchKey,
     /// The root stays where it is.

@@ -83,8 +83,8 @@ impl Hive {
         Self::load(base, file)
     }
 
-    /// Reads a hive with its logs, oldest name first (`.LOG1`, `.LOG2`). A clean hive is opened as it is,
-    /// as Windows does; to a dirty one the logs are applied.
+    /// Reads a hive with its logs, `.LOG1` and `.LOG2` in this order. A clean hive is opened as it is, as
+    /// Windows does; to a dirty one the logs are applied.
     ///
     /// # Errors
     /// [`RecoverError::NoLog`] when the hive is dirty and no log fits; else what is wrong with the file,

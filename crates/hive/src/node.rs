@@ -7,7 +7,8 @@ use crate::format::{NOWHERE, key_flags};
 use crate::name::Name;
 use crate::values::Values;
 
-/// A key of one hive. It stays the same through all edits; the id of a deleted key is not used again.
+/// A key of one hive. It stays the same through all edits; the id of a deleted key is not used again. In
+/// another hive the same id means another key, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub(crate) u32);
 

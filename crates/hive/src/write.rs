@@ -16,7 +16,7 @@ use crate::cells::GRANULE;
 use crate::error::WriteError;
 use crate::format::{
     BIN_SIGNATURE, BLOCK, BigDataDisk, BinDisk, CELL_HEADER, HintedDisk, KeyDisk, ListDisk, NOWHERE, RESIDENT,
-    SECTOR, SEGMENT, SecurityDisk, ValueDisk, file_type,
+    SEGMENT, SecurityDisk, ValueDisk, file_type,
 };
 use crate::hive::Hive;
 use crate::node::{KeyId, LEAF, Node};
@@ -42,7 +42,6 @@ pub(crate) fn write(hive: &Hive) -> Result<Vec<u8>, WriteError> {
     base.0.bins_size = fit(file.len() - BLOCK).into();
     base.0.checksum = base.expected_checksum().into();
     file[..BLOCK].copy_from_slice(base.0.as_bytes());
-    debug_assert_eq!(base.0.as_bytes().len() / SECTOR, 8);
     Ok(file)
 }
 
@@ -213,8 +212,21 @@ impl<'h> Emitter<'h> {
         let class_at = if class.is_empty() { NOWHERE } else { filled(out, class)? };
         let values_at = self.values(out, node)?;
         let subkeys_at = self.subkeys(out, id, node)?;
+        let mut key = self.record(node);
+        key.class = class_at.into();
+        key.value_list = values_at.into();
+        key.subkey_list = subkeys_at.into();
+        key.name_len = fit_short(name.len()).into();
+        key.class_len = fit_short(class.len()).into();
+        out.put(at, 0, key.as_bytes());
+        out.put(at, size_of::<KeyDisk>(), name);
+        Ok(())
+    }
+
+    /// A key without what its other cells say.
+    fn record(&self, node: &Node) -> KeyDisk {
         let security = node.security.and_then(|number| self.securities.get(number as usize));
-        let key = KeyDisk {
+        KeyDisk {
             signature: *b"nk",
             flags: node.flags.into(),
             last_written: node.last_written.into(),
@@ -222,24 +234,21 @@ impl<'h> Emitter<'h> {
             parent: node.parent.map_or(NOWHERE, |parent| self.key_at(parent)).into(),
             subkeys: fit(node.children.len()).into(),
             volatile_subkeys: node.volatile_subkeys.into(),
-            subkey_list: subkeys_at.into(),
+            subkey_list: NOWHERE.into(),
             volatile_list: node.volatile_list.into(),
             values: node.handle.unwrap_or(fit(node.values.len())).into(),
-            value_list: values_at.into(),
+            value_list: NOWHERE.into(),
             security: security.copied().unwrap_or(NOWHERE).into(),
-            class: class_at.into(),
+            class: NOWHERE.into(),
             max_name: node.max_name.into(),
             control: node.control.into(),
             max_class: node.max_class.into(),
             max_value_name: node.max_value_name.into(),
             max_value_data: node.max_value_data.into(),
             work: node.work.into(),
-            name_len: fit_short(name.len()).into(),
-            class_len: fit_short(class.len()).into(),
-        };
-        out.put(at, 0, key.as_bytes());
-        out.put(at, size_of::<KeyDisk>(), name);
-        Ok(())
+            name_len: 0.into(),
+            class_len: 0.into(),
+        }
     }
 
     /// Writes the values of a key; gives the offset of their list.

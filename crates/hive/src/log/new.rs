@@ -3,7 +3,7 @@
 use zerocopy::FromBytes;
 
 use super::{Log, Target, marvin};
-use crate::format::{BLOCK, ENTRY_HEAD, ENTRY_SIGNATURE, EntryDisk, PageDisk, SECTOR};
+use crate::format::{ENTRY_HEAD, ENTRY_SIGNATURE, EntryDisk, PageDisk, SECTOR};
 
 /// The bit of the base block's flags that entries carry. \[REGF\] "Log entries", note 11.
 const TRANSACTIONS: u32 = 1;
@@ -140,6 +140,3 @@ fn apply_log(target: &mut Target, log: &Log<'_>, first: Option<u32>) -> Option<u
     target.recovery.logs.push(log.number);
     Some(expected)
 }
-
-/// Hive bins are whole blocks, entries whole sectors.
-const _: () = assert!(BLOCK.is_multiple_of(SECTOR));
