@@ -16,3 +16,4 @@ mod ours;
 mod probe;
 mod sketch;
 mod sources;
+mod windows;

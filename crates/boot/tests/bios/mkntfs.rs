@@ -32,7 +32,8 @@ fn formatted(mebibytes: u64, cluster: u32) -> NamedTempFile {
     volume
 }
 
-fn copy(volume: &Path, content: &[u8], name: &str) {
+/// Copies a file to a volume.
+pub(crate) fn copy(volume: &Path, content: &[u8], name: &str) {
     let source = NamedTempFile::new().unwrap();
     std::fs::write(source.path(), content).unwrap();
     run("ntfscp", &["-q", "-f", volume.to_str().unwrap(), source.path().to_str().unwrap(), name]);
