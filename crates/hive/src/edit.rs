@@ -27,8 +27,8 @@ const MAX_DATA_V3: usize = 1 << 20;
 const MAX_CLASS: usize = u16::MAX as usize - 1;
 /// A virtualization flag of a key that its new subkeys take over with the others. \[REGF\]
 /// "Virtualization control flags".
-const RECURSE: u16 = 0x8;
-const VIRTUALIZATION: u16 = 0xf;
+const RECURSE: u16 = 0x80;
+const VIRTUALIZATION: u16 = 0xf0;
 
 fn check_name(name: &str, what: &'static str, max: usize) -> Result<(), EditError> {
     let refuse = |reason| Err(EditError::Name { name: name.to_owned(), what, reason });
@@ -240,7 +240,7 @@ mod tests {
     fn a_path_is_created_once_and_takes_over_what_is_inherited() {
         let mut hive = hive();
         let top = hive.create_key(hive.root_id(), "top", Filetime(1)).unwrap();
-        hive.nodes.get_mut(top).unwrap().control = 0x1a;
+        hive.nodes.get_mut(top).unwrap().control = 0x0ca1;
         let mut other = ADMINISTRATORS_AND_SYSTEM.to_vec();
         other[2] |= 1;
         hive.set_security(top, &other, Filetime(2)).unwrap();
@@ -249,7 +249,7 @@ mod tests {
         let key = hive.key(deep).unwrap();
         assert_eq!((key.path().as_str(), key.last_written()), (r"top\a\b", Filetime(3)));
         assert_eq!(key.security().unwrap(), other);
-        assert_eq!(key.control_flags(), 0xa);
+        assert_eq!(key.control_flags(), 0xa0);
         assert_eq!(hive.find("top").unwrap().last_written(), Filetime(3));
         assert_eq!(hive.root().security().unwrap(), ADMINISTRATORS_AND_SYSTEM);
     }

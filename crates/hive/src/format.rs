@@ -152,7 +152,8 @@ pub(crate) struct KeyDisk {
     pub(crate) class: U32,
     /// +0x34 Bytes of the longest name of a subkey, as UTF-16.
     pub(crate) max_name: U16,
-    /// +0x36 Virtualization (bits 0-3), user (bits 4-7) and debug (bits 8-15) flags.
+    /// +0x36 User (bits 0-3), virtualization (bits 4-7) and debug (bits 8-15) flags. \[REGF\] counts
+    /// bits from the highest one of a byte.
     pub(crate) control: U16,
     /// +0x38 Bytes of the longest class name of a subkey.
     pub(crate) max_class: U32,

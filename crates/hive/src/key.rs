@@ -67,7 +67,7 @@ impl<'a> Key<'a> {
         self.node.flags
     }
 
-    /// Virtualization (bits 0-3), user (bits 4-7) and debug (bits 8-15) flags. \[REGF\] "User flags",
+    /// User (bits 0-3), virtualization (bits 4-7) and debug (bits 8-15) flags. \[REGF\] "User flags",
     /// "Virtualization control flags", "Debug".
     pub fn control_flags(self) -> u16 {
         self.node.control

@@ -13,4 +13,5 @@ mod model;
 mod recovery;
 mod samples;
 mod support;
+mod unusual;
 mod zoo;
