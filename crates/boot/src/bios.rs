@@ -6,11 +6,9 @@ use thiserror::Error;
 /// signature and its partitions, is the disk's own.
 pub const MBR_CODE: &[u8; 440] = include_bytes!("bios/mbr.bin");
 
-/// Bytes of an NTFS boot record: all of `$Boot`, 16 sectors.
-pub const NTFS_BOOT_BYTES: usize = 8192;
-
-/// The boot record with zeros where the volume's parameters go.
-const NTFS_CODE: &[u8; NTFS_BOOT_BYTES] = include_bytes!("bios/ntfs.bin");
+/// The boot record of an NTFS volume, all 16 sectors of `$Boot`, with zeros from 0x03 to 0x53 where the
+/// volume's name and parameters go. [`ntfs_boot_record`] puts them there.
+pub const NTFS_BOOT_CODE: &[u8; 8192] = include_bytes!("bios/ntfs.bin");
 
 /// Where the volume's parameters are in its first sector, the name "NTFS" in front of them included.
 const PARAMETERS: std::ops::Range<usize> = 0x03..0x54;
@@ -44,7 +42,7 @@ pub enum BootRecordError {
 ///
 /// # Errors
 /// [`BootRecordError`]: it is no NTFS volume, or none that a BIOS can start from.
-pub fn ntfs_boot_record(first_sector: &[u8]) -> Result<Box<[u8; NTFS_BOOT_BYTES]>, BootRecordError> {
+pub fn ntfs_boot_record(first_sector: &[u8]) -> Result<Box<[u8; 8192]>, BootRecordError> {
     let sector: &[u8; 512] = first_sector.first_chunk().ok_or(BootRecordError::NotNtfs)?;
     if sector[3..11] != *b"NTFS    " || sector[510..] != [0x55, 0xaa] {
         return Err(BootRecordError::NotNtfs);
@@ -57,7 +55,7 @@ pub fn ntfs_boot_record(first_sector: &[u8]) -> Result<Box<[u8; NTFS_BOOT_BYTES]
     if found > MAX_RECORD {
         return Err(BootRecordError::RecordSize { found });
     }
-    let mut record = Box::new(*NTFS_CODE);
+    let mut record = Box::new(*NTFS_BOOT_CODE);
     record[PARAMETERS].copy_from_slice(&sector[PARAMETERS]);
     Ok(record)
 }
@@ -92,7 +90,7 @@ mod tests {
         let record = ntfs_boot_record(&sector).unwrap();
         assert_eq!(record[..3], [0xeb, 0x52, 0x90], "Windows knows the record by this jump");
         assert_eq!(record[3..0x54], sector[3..0x54]);
-        assert_eq!(record[0x54..], NTFS_CODE[0x54..]);
+        assert_eq!(record[0x54..], NTFS_BOOT_CODE[0x54..]);
         assert_eq!(record[510..512], [0x55, 0xaa]);
         assert_eq!(ntfs_boot_record(&record[..]).unwrap(), record, "twice is once");
     }

@@ -1,5 +1,5 @@
-//! What makes a Windows disk start. For now on machines with a BIOS: a master boot record and an NTFS
-//! boot record that find `\bootmgr` and hand the machine over to it.
+//! What makes a Windows disk start on a machine with a BIOS: a master boot record and an NTFS boot
+//! record that find `\bootmgr` and hand the machine over to it.
 //!
 //! ```text
 //!  BIOS ──► MBR_CODE ──────► ntfs_boot_record ───────► \bootmgr
@@ -14,6 +14,8 @@
 //! The NTFS boot record reads any volume that Windows can make and BIOSes can start: the B+ tree
 //! of the root directory, attribute lists, `$MFT` and files in pieces, clusters from 512 bytes to
 //! 2 MiB, records from 512 bytes to 4 KiB. It believes nothing: a damaged structure ends in a message.
+//! It has room for 8192 pieces of `$MFT`, 4096 of a file, and index blocks of 32 KiB; `\bootmgr` must fit
+//! between 128 KiB and what the BIOS keeps for itself below 640 KiB, which is 508 KiB or a little more.
 //!
 //! # What lies where in memory
 //!
@@ -48,4 +50,4 @@
 
 mod bios;
 
-pub use bios::{BootRecordError, MBR_CODE, NTFS_BOOT_BYTES, ntfs_boot_record};
+pub use bios::{BootRecordError, MBR_CODE, NTFS_BOOT_CODE, ntfs_boot_record};

@@ -32,22 +32,26 @@ pub(crate) fn have(tool: &str) -> bool {
 /// Starts a machine from a hard disk, `format` being QEMU's word for its container. What it says until
 /// the probe has reported or the boot code has given up.
 pub(crate) fn boot(disk: &Path, format: &str) -> String {
-    start(&[&format!("file={},format={format},if=ide,snapshot=on", disk.display())])
+    start("pc", &["-drive", &format!("file={},format={format},if=ide,snapshot=on", disk.display())])
+}
+
+/// Starts another machine, with the hard disk at the last of some devices.
+pub(crate) fn boot_on(machine: &str, devices: &[&str], disk: &Path) -> String {
+    let drive = format!("file={},format=raw,if=none,id=disk,snapshot=on", disk.display());
+    let devices = devices.iter().flat_map(|device| ["-device", device]);
+    start(machine, &["-drive", &drive].into_iter().chain(devices).collect::<Vec<_>>())
 }
 
 /// Starts a machine without a hard disk from a diskette.
 pub(crate) fn boot_diskette(disk: &Path) -> String {
-    start(&[&format!("file={},format=raw,if=floppy,snapshot=on", disk.display())])
+    start("pc", &["-drive", &format!("file={},format=raw,if=floppy,snapshot=on", disk.display())])
 }
 
-fn start(drives: &[&str]) -> String {
+fn start(machine: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(QEMU);
     // Without graphics, SeaBIOS shows its screen on the first serial port.
-    command.args(["-machine", "pc,graphics=off", "-accel", "tcg", "-m", "16", "-nodefaults", "-no-reboot"]);
-    command.args(["-display", "none", "-serial", "stdio"]);
-    for drive in drives {
-        command.args(["-drive", drive]);
-    }
+    command.args(["-machine", &format!("{machine},graphics=off"), "-accel", "tcg", "-m", "16", "-nodefaults"]);
+    command.args(["-no-reboot", "-display", "none", "-serial", "stdio"]).args(arguments);
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

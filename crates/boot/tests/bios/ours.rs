@@ -7,7 +7,7 @@ use nanovhd_ntfs::{Volume, VolumeOptions};
 use nanovhd_tree::{Content, Metadata, Tree};
 
 use crate::disk::{START, assert_boots, boot_raw, container, install, raw_disk};
-use crate::machine::{QEMU, boot, have};
+use crate::machine::{QEMU, boot, boot_on, have};
 use crate::probe::{USUAL_SIZE, assert_contract, probe};
 
 /// A volume with the probe and as many other files in its root.
@@ -88,6 +88,34 @@ fn all_sizes_start() {
         let probe = probe(size);
         assert_boots(volume(4096, 0, "bootmgr", &probe), &probe);
     }
+}
+
+/// Each has a driver of its own in the BIOS.
+#[test]
+fn all_kinds_of_disk_adapters_start() {
+    if !have(QEMU) {
+        return;
+    }
+    let probe = probe(USUAL_SIZE);
+    let mut volume = volume(4096, 0, "bootmgr", &probe);
+    install(&mut volume);
+    let disk = raw_disk(&volume, START);
+    for (machine, devices) in [
+        ("q35", &["ide-hd,drive=disk"][..]),
+        ("pc", &["virtio-blk-pci,drive=disk"]),
+        ("pc", &["lsi53c895a", "scsi-hd,drive=disk"]),
+        ("pc", &["piix3-usb-uhci", "usb-storage,drive=disk"]),
+    ] {
+        assert_contract(&boot_on(machine, devices, &disk), &probe, START);
+    }
+}
+
+/// The boot record is nothing that a checker of volumes takes offence at.
+#[test]
+fn a_volume_with_the_boot_record_is_sound() {
+    let mut volume = volume(4096, 20, "bootmgr", &probe(USUAL_SIZE));
+    install(&mut volume);
+    assert_eq!(nanovhd_ntfs::check(&volume, &mut |_, _| ()).unwrap(), []);
 }
 
 /// The partition's place is known from its entry, whatever the volume says of it.
