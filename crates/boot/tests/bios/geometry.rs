@@ -50,10 +50,28 @@ fn deep_and_broken_up_roots() {
         (5000, 4096, Cut::pieces(60)),
         (5000, 512, Cut::listed(800, 12)),
         (5000, 65536, Cut::listed(3, 2)),
-        (3000, 512, Cut { pieces: 900, extensions: 20, list_in_clusters: true }),
+        (3000, 512, Cut::list_in_clusters(900, 20)),
     ] {
         starts(|s| (s.others, s.cluster, s.root) = (others, cluster, root));
     }
+}
+
+/// The entry's sequence number is the last word of a sector, where something else is stored.
+#[test]
+fn an_entry_at_the_end_of_a_sector() {
+    if !have(QEMU) {
+        return;
+    }
+    let probe = probe(USUAL_SIZE);
+    let name: Vec<u8> = "bootmgr".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let is_at_end = |volume: &[u8]| {
+        let mut entries = (504..volume.len() - 0x80).step_by(SECTOR);
+        // Names are as long as the byte in front of their namespace says.
+        entries.any(|at| volume[at + 0x50] == 7 && volume[at + 0x52..].starts_with(&name))
+    };
+    let volumes = (40..400).map(|others| Sketch { others, block: 8192, ..Sketch::new(&probe) }.draw());
+    let volume = volumes.into_iter().find(|volume| is_at_end(volume)).expect("one entry in 64 is");
+    assert_boots(volume, &probe);
 }
 
 #[test]
@@ -69,8 +87,9 @@ fn files_in_pieces() {
         (4096, 1024, Cut::listed(1, 1)),
         (4096, 1024, Cut::listed(7, 3)),
         (65536, 4096, Cut::listed(7, 7)),
-        (1024, 1024, Cut { pieces: 300, extensions: 15, list_in_clusters: true }),
-        (512, 1024, Cut { pieces: 400, extensions: 200, list_in_clusters: true }),
+        (1024, 1024, Cut::list_in_clusters(300, 15)),
+        (512, 1024, Cut::list_in_clusters(400, 200)),
+        (4096, 1024, Cut { twice: true, ..Cut::listed(50, 4) }),
     ] {
         starts(|s| (s.cluster, s.record, s.file, s.records) = (cluster, record, file, 512));
     }
@@ -87,7 +106,7 @@ fn mft_in_pieces() {
         (4096, 1024, Cut::pieces(20)),
         (4096, 4096, Cut::listed(20, 3)),
         (512, 1024, Cut::listed(400, 12)),
-        (1024, 1024, Cut { pieces: 300, extensions: 20, list_in_clusters: true }),
+        (1024, 1024, Cut::list_in_clusters(300, 20)),
         (65536, 1024, Cut::listed(8, 2)),
     ] {
         // In all of the others' pieces too.

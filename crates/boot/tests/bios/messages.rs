@@ -121,7 +121,7 @@ fn of_files_that_can_not_be_started() {
     refuses(r"\bootmgr is sparse.", |s| s.flags = SPARSE);
     refuses(r"\bootmgr is too big.", |s| s.content = probe((639 - 128) * 1024 + 1));
     refuses(r"\bootmgr is empty.", |s| (s.content, s.resident) = (Vec::new(), true));
-    let pieces = Cut { pieces: 8400, extensions: 35, list_in_clusters: true };
+    let pieces = Cut::list_in_clusters(8400, 35);
     refuses(r"\bootmgr, the root directory or $MFT is in too many pieces.", |s| {
         (s.cluster, s.record, s.mft, s.records) = (512, 1024, pieces, 4300);
     });

@@ -39,17 +39,23 @@ pub(crate) struct Cut {
     pub(crate) extensions: usize,
     /// Whether the attribute list has clusters of its own.
     pub(crate) list_in_clusters: bool,
+    /// Whether each record has two parts of the runs, as two attributes that only their numbers tell apart.
+    pub(crate) twice: bool,
 }
 
 impl Cut {
-    pub(crate) const WHOLE: Self = Self { pieces: 1, extensions: 0, list_in_clusters: false };
+    pub(crate) const WHOLE: Self = Self { pieces: 1, extensions: 0, list_in_clusters: false, twice: false };
 
     pub(crate) fn pieces(pieces: usize) -> Self {
         Self { pieces, ..Self::WHOLE }
     }
 
     pub(crate) fn listed(pieces: usize, extensions: usize) -> Self {
-        Self { pieces, extensions, list_in_clusters: false }
+        Self { pieces, extensions, ..Self::WHOLE }
+    }
+
+    pub(crate) fn list_in_clusters(pieces: usize, extensions: usize) -> Self {
+        Self { list_in_clusters: true, ..Self::listed(pieces, extensions) }
     }
 }
 
@@ -286,7 +292,9 @@ impl<'s> Drawing<'s> {
         }
         if let Some((kind, name, clusters)) = file.stream {
             let in_base = extensions.is_empty() || file.first_in_base;
-            let homes: Vec<u64> = in_base.then_some(file.number).into_iter().chain(extensions).collect();
+            let homes = in_base.then_some(file.number).into_iter().chain(extensions);
+            let times = if file.cut.twice { 2 } else { 1 };
+            let homes: Vec<u64> = homes.flat_map(|home| std::iter::repeat_n(home, times)).collect();
             let share = clusters.runs.len().div_ceil(homes.len());
             let mut lowest = 0;
             for (home, runs) in homes.into_iter().zip(clusters.runs.chunks(share)) {
