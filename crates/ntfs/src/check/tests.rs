@@ -2,6 +2,7 @@
 
 mod corruptions;
 mod image;
+mod scattered;
 
 use std::collections::BTreeSet;
 

@@ -10,6 +10,7 @@ use crate::format::{AttributeType, ListEntry};
 use crate::read::ReadError;
 use crate::read::boot::Boot;
 use crate::read::record::{Attribute, Form, Record, Reference};
+use crate::read::runs;
 use crate::read::stream::{Measures, Piece, Stream, read_extents};
 use crate::rule::{Fault, Rule};
 
@@ -41,15 +42,20 @@ impl Mft {
         let corrupt = |fault: Fault| ReadError::Corrupt(fault.finding(Some(0), offset));
         let base = Record::parse(&mut bytes, 0).map_err(corrupt)?;
         let mut this = Self { boot, data: Stream::default(), bitmap: Stream::default() };
-        let own = collect(base.attributes(), 0).map_err(corrupt)?;
-        this.data = this.assemble(&own, AttributeType::Data)?;
-        let extensions = this.extensions(volume, &base)?;
-        let mut all = own;
+        let mut all = collect(base.attributes(), 0).map_err(corrupt)?;
+        this.follow(&all)?;
+        let mut extensions = Vec::new();
+        if let Some(list) = attribute_list(&base).map_err(corrupt)? {
+            // In the list's order, which is that of clusters: a record may lie in runs that only the ones
+            // before it tell of.
+            for reference in this.listed(volume, &base, &list)? {
+                let (number, bytes) = this.extension(volume, &base, &list, reference)?;
+                this.follow(&this.collect(&Record::again(&bytes, number))?)?;
+                extensions.push((number, bytes));
+            }
+        }
         for (number, bytes) in &extensions {
-            let record = Record::again(bytes, *number);
-            all.extend(
-                collect(record.attributes(), *number).map_err(|f| ReadError::Corrupt(this.finding(*number, f)))?,
-            );
+            all.extend(this.collect(&Record::again(bytes, *number))?);
         }
         this.data = this.assemble(&all, AttributeType::Data)?;
         this.bitmap = this.assemble(&all, AttributeType::Bitmap)?;
@@ -57,25 +63,31 @@ impl Mft {
         Ok(this)
     }
 
-    /// The stream of this type without a name; for the first record alone, as much of it as its
-    /// record holds.
+    /// Takes over the runs of the MFT that these attributes of one of its records tell of, and the
+    /// sizes if they are there.
+    fn follow(&mut self, attributes: &[Piece<'_>]) -> Result<(), ReadError> {
+        for (record, piece) in attributes.iter().filter(|(_, a)| a.is(AttributeType::Data as u32, &[])) {
+            let decoded = runs::decode(piece, self.boot.clusters(), &mut self.data.extents);
+            decoded.map_err(|fault| ReadError::Corrupt(self.finding(*record, fault)))?;
+            if let Form::NonResident { header, .. } = piece.form
+                && header.lowest_vcn.get() == 0
+            {
+                (self.data.size, self.data.initialized) = (header.size.get(), header.initialized.get());
+            }
+        }
+        Ok(())
+    }
+
+    fn collect<'a>(&self, record: &Record<'a>) -> Result<Vec<Piece<'a>>, ReadError> {
+        let pieces = collect(record.attributes(), record.number());
+        pieces.map_err(|fault| ReadError::Corrupt(self.finding(record.number(), fault)))
+    }
+
+    /// The stream of this type without a name.
     fn assemble(&self, attributes: &[Piece<'_>], kind: AttributeType) -> Result<Stream, ReadError> {
         let mut pieces: Vec<_> = attributes.iter().filter(|(_, a)| a.is(kind as u32, &[])).copied().collect();
-        match Stream::assemble(&mut pieces, self.measures()) {
-            // Sizes are those of the whole, which is more than one piece.
-            Err((0, fault)) if fault.rule == Rule::AttributeSizes && self.data.extents.is_empty() => {
-                let mut stream = Stream::default();
-                for (_, piece) in &pieces {
-                    crate::read::runs::decode(piece, self.boot.clusters(), &mut stream.extents)
-                        .map_err(|fault| ReadError::Corrupt(self.finding(0, fault)))?;
-                    if let Form::NonResident { header, .. } = piece.form {
-                        stream.size = header.size.get();
-                    }
-                }
-                Ok(stream)
-            }
-            other => other.map_err(|(record, fault)| ReadError::Corrupt(self.finding(record, fault))),
-        }
+        let stream = Stream::assemble(&mut pieces, self.measures());
+        stream.map_err(|(record, fault)| ReadError::Corrupt(self.finding(record, fault)))
     }
 
     /// Every record has its own place; else a few bytes could stand for any number of records.
@@ -147,16 +159,30 @@ impl Mft {
         volume: &impl ReadAt,
         base: &Record<'_>,
     ) -> Result<Vec<(u64, Vec<u8>)>, ReadError> {
-        let corrupt = |fault| ReadError::Corrupt(self.finding(base.number(), fault));
-        let Some(list) = attribute_list(base).map_err(corrupt)? else { return Ok(Vec::new()) };
-        let bytes = self.list_bytes(volume, base, &list)?;
-        let mut records = BTreeSet::new();
+        let list = attribute_list(base).map_err(|fault| ReadError::Corrupt(self.finding(base.number(), fault)))?;
+        let Some(list) = list else { return Ok(Vec::new()) };
+        let listed = self.listed(volume, base, &list)?;
+        listed.into_iter().map(|reference| self.extension(volume, base, &list, reference)).collect()
+    }
+
+    /// The records that an attribute list of `base` names beside itself, each once, in the list's order.
+    fn listed(
+        &self,
+        volume: &impl ReadAt,
+        base: &Record<'_>,
+        list: &Attribute<'_>,
+    ) -> Result<Vec<Reference>, ReadError> {
+        let bytes = self.list_bytes(volume, base, list)?;
+        let (mut records, mut seen) = (Vec::new(), BTreeSet::from([base.reference()]));
         for entry in list_entries(&bytes) {
-            let entry = entry.map_err(|fault| corrupt(Fault { at: list.at, ..fault }))?;
-            records.insert(Reference::from_disk(entry.header.record.get()));
+            let entry = entry
+                .map_err(|fault| ReadError::Corrupt(self.finding(base.number(), Fault { at: list.at, ..fault })))?;
+            let reference = Reference::from_disk(entry.header.record.get());
+            if seen.insert(reference) {
+                records.push(reference);
+            }
         }
-        records.remove(&base.reference());
-        records.into_iter().map(|reference| self.extension(volume, base, &list, reference)).collect()
+        Ok(records)
     }
 
     /// Reads an extension record of `base` that its attribute list names.

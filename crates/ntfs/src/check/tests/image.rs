@@ -116,7 +116,7 @@ impl Image {
     }
 
     /// The bytes of a record with its update sequence undone.
-    fn plain(&self, record: u64) -> Vec<u8> {
+    pub(super) fn plain(&self, record: u64) -> Vec<u8> {
         let mut bytes = self.bytes[self.offset(record)..][..self.mft.boot.record].to_vec();
         unprotect(&mut bytes, &RECORD).unwrap();
         bytes
