@@ -67,11 +67,16 @@ impl Mft {
     /// sizes if they are there.
     fn follow(&mut self, attributes: &[Piece<'_>]) -> Result<(), ReadError> {
         for (record, piece) in attributes.iter().filter(|(_, a)| a.is(AttributeType::Data as u32, &[])) {
+            let Form::NonResident { header, .. } = piece.form else { continue };
+            let (first, next) = (header.lowest_vcn.get(), self.data.extents.last().map_or(0, |e| e.vcn + e.clusters));
+            if first != next {
+                let detail = format!("a piece of the MFT begins at cluster {first}, expected {next}");
+                let fault = Fault::new(Rule::StreamPieces, piece.at + 0x10, detail);
+                return Err(ReadError::Corrupt(self.finding(*record, fault)));
+            }
             let decoded = runs::decode(piece, self.boot.clusters(), &mut self.data.extents);
             decoded.map_err(|fault| ReadError::Corrupt(self.finding(*record, fault)))?;
-            if let Form::NonResident { header, .. } = piece.form
-                && header.lowest_vcn.get() == 0
-            {
+            if first == 0 {
                 (self.data.size, self.data.initialized) = (header.size.get(), header.initialized.get());
             }
         }
