@@ -51,6 +51,7 @@ begin:
         call look_at_record
         call sum
         mov [was.fnv], eax
+        cli                     ; the BIOS sends what is left of its screen to the same port by a timer
         call report
 
 .halt:                          ; who has read the report ends the machine
