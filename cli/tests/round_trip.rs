@@ -115,7 +115,23 @@ fn every_odd_case_comes_back_as_it_was() {
     let said = compare(&wim, &volume, &LOST);
     assert!(said.contains(" 0 differences"), "{said}");
     check(&volume);
+    compare_by_mount(&wim, &volume);
     compare_by_driver(&wim, &volume);
+}
+
+/// ntfs-3g mounts the volume, where there is FUSE, and everything that it shows is compared.
+fn compare_by_mount(wim: &Path, volume: &Path) {
+    const NO_FUSE: i32 = 77;
+    if !have(&["ntfs-3g"]) {
+        return;
+    }
+    let script = testdata("tools/compare_mount.py");
+    let ran = run(tool("python3").arg(script).arg(volume).arg(wim).args(["1", "/lost/*"]));
+    if ran.code == Some(NO_FUSE) {
+        eprintln!("skipped: {}", ran.out.trim_end());
+        return;
+    }
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
 }
 
 /// The NTFS driver of Linux reads the volume too, extended attributes and all.

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """Compares an NTFS volume, mounted read-only with ntfs-3g, with the WIM image that it was made from.
 
-    compare_mount.py VOLUME FILE.wim IMAGE
+    compare_mount.py VOLUME FILE.wim IMAGE [PATTERN]
 
 Walks the mounted tree like any program would and compares, for every path: whether it is a directory, size
 and SHA-1 of the unnamed data and of each named stream, attributes, the security descriptor, the reparse
 point, the object id, the times of creation, last write and last access, the 8.3 name, extended
-attributes, and which other paths are the same file. Needs ntfs-3g and /dev/fuse, and the right to
+attributes, and which other paths are the same file. The attributes of paths that match PATTERN, as `fnmatch`
+knows it, are left out. Needs ntfs-3g and /dev/fuse, and the right to
 mount. Exit status 0: equal, 1: different, 2: an input could not be read, 77: there is no FUSE here.
 """
 import ctypes
+import fnmatch
 import hashlib
 import os
+import resource
 import stat
 import struct
 import subprocess
@@ -56,7 +59,10 @@ def streams(path):
 
 def reparse(path):
     data = xattr(path, "system.ntfs_reparse_data")
-    return data and [struct.unpack_from("<I", data)[0], hashlib.sha1(data[8:]).hexdigest()]
+    if data is None:
+        return None
+    sha1 = hashlib.sha1(data[8:]).hexdigest() if data[8:] else None
+    return [struct.unpack_from("<I", data)[0], len(data) - 8, sha1]
 
 
 def extended_attributes(path):
@@ -99,14 +105,23 @@ def facts_of(path):
 
 
 def walk(root):
-    found, stack = {}, [b""]
+    """Each file is reached through an open directory, as its whole path may be longer than Linux takes."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    found = {}
+    directory = os.open(root, os.O_RDONLY)
+    stack = [(b"", directory, os.listdir(b"/proc/self/fd/%d" % directory))]
     while stack:
-        parent = stack.pop()
-        for name in os.listdir(root + parent + b"/"):
-            path = parent + b"/" + name
-            found[path] = facts_of(root + path)
-            if found[path]["directory"] and not found[path]["reparse"]:
-                stack.append(path)
+        parent, directory, names = stack[-1]
+        if not names:
+            os.close(directory)
+            stack.pop()
+            continue
+        name = names.pop()
+        path, here = parent + b"/" + name, b"/proc/self/fd/%d/" % directory + name
+        found[path] = facts_of(here)
+        if found[path]["directory"] and not found[path]["reparse"]:
+            inner = os.open(here, os.O_RDONLY)
+            stack.append((path, inner, os.listdir(b"/proc/self/fd/%d" % inner)))
     groups = {}
     for path, facts in found.items():
         groups.setdefault(facts.pop("record"), []).append(path)
@@ -122,8 +137,10 @@ def expected(facts):
         "directory": facts["directory"],
         "data": None if facts["directory"] or is_link else facts["data"] or [0, None],
         "streams": None if is_link else dict(sorted(facts["streams"].items())),
-        "attributes": facts["attributes"] & ~NORMAL or facts["attributes"],
+        "attributes": facts["attributes"] & ~NORMAL,
         "security": facts["security"],
+        "reparse": facts["reparse"] and [facts["reparse"][0], *facts["reparse"][2:]],
+        "object_id": facts["object_id"] and facts["object_id"][:32],
         "extended_attributes": facts["extended_attributes"],
         "links": sorted(map(path_bytes, facts["links"])),
         "times": [facts["created"], facts["written"], facts["accessed"]],
@@ -131,7 +148,7 @@ def expected(facts):
     }
 
 
-def differences(found, wanted):
+def differences(found, wanted, pattern):
     for path in sorted(found.keys() | wanted.keys()):
         if path not in wanted or path not in found:
             yield "%r: only in the %s" % (path, "volume" if path in found else "image")
@@ -139,7 +156,9 @@ def differences(found, wanted):
         one = found[path]
         # Created, written, accessed; the fourth, of the record's last change, is not in a WIM.
         one["times"] = [one["times"][0], one["times"][1], one["times"][2]]
-        one["attributes"] = one["attributes"] & ~NORMAL or one["attributes"]
+        one["attributes"] &= ~NORMAL
+        if fnmatch.fnmatchcase(os.fsdecode(path), pattern):
+            one["attributes"] = wanted[path]["attributes"]
         if len(one["links"]) > 1:
             # Of such a file it may keep the 8.3 name to itself; compare_wims.py looks at that.
             one["short_name"] = wanted[path]["short_name"]
@@ -162,9 +181,9 @@ def mounted(volume, work):
 
 
 def main():
-    if len(sys.argv) != 4:
+    if len(sys.argv) not in (4, 5):
         sys.exit(__doc__.split("\n\n")[1])
-    volume, wim, image = sys.argv[1:]
+    volume, wim, image, pattern = [*sys.argv[1:], ""][:4]
     try:
         wanted = {path_bytes(path): expected(facts) for path, facts in Wim(wim).files(int(image)).items()}
         with tempfile.TemporaryDirectory() as work:
@@ -178,7 +197,7 @@ def main():
         print("error: %s" % error, file=sys.stderr)
         return 2
     wanted.pop(b"/")
-    lines = list(differences(found, wanted))
+    lines = list(differences(found, wanted, pattern))
     print("\n".join(lines[:100] + ["%d names compared with ntfs-3g, %d differences" % (len(found), len(lines))]))
     return 1 if lines else 0
 
