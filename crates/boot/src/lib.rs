@@ -49,5 +49,7 @@
 //! [`ntfs.asm`]: https://github.com/nanovhd/nanovhd/blob/main/crates/boot/src/bios/ntfs.asm
 
 mod bios;
+mod firmware;
 
 pub use bios::{BootRecordError, MBR_CODE, NTFS_BOOT_CODE, ntfs_boot_record};
+pub use firmware::Firmware;
