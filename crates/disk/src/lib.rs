@@ -95,7 +95,6 @@ mod blocks;
 mod container;
 mod esp;
 mod fat;
-mod findings;
 mod map;
 mod overlay;
 mod partition;

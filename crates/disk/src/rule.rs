@@ -7,9 +7,7 @@
 
 use std::{fmt, io};
 
-use nanovhd_tree::Finding;
-
-use crate::findings::{Findings, rules};
+use nanovhd_tree::{Finding, Findings, rules};
 
 rules! {
     /// What a checker demands of a container. VHD: Virtual Hard Disk Image Format Specification
@@ -85,7 +83,7 @@ impl From<io::Error> for Stop {
 /// Where parsers report.
 #[derive(Debug)]
 pub(crate) struct Faults {
-    findings: Findings<ContainerRule>,
+    findings: Findings,
     refused: Option<Finding>,
 }
 

@@ -29,7 +29,7 @@ mod upcase;
 
 pub use attributes::Attributes;
 pub use content::{BlobId, Content, Source, SourceId};
-pub use finding::Finding;
+pub use finding::{Finding, Findings};
 pub use io::{ReadAt, WriteAt};
 pub use name::{MAX_NAME_UNITS, Name, NameError};
 pub use time::{Filetime, Times};

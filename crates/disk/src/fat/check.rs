@@ -10,7 +10,7 @@ mod names;
 
 use std::io;
 
-use nanovhd_tree::{Finding, ReadAt};
+use nanovhd_tree::{Finding, Findings, ReadAt};
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::FatVolume;
@@ -19,7 +19,6 @@ use super::format::{BOOT_BYTES, BootSector, FsInfo};
 use super::geometry::Geometry;
 use super::rule::FatRule;
 use super::table::{Claims, FatTable, Link};
-use crate::findings::Findings;
 
 impl<R: ReadAt> FatVolume<R> {
     /// Checks the volume; see [`check_fat`].
@@ -71,11 +70,11 @@ struct Checker<'v, R> {
     fat: FatTable<'v, R>,
     /// The clusters that chains have.
     claims: Claims,
-    findings: Findings<FatRule>,
+    findings: Findings,
 }
 
 impl<'v, R: ReadAt> Checker<'v, R> {
-    fn new(volume: &'v R, boot: &'v BootSector, geometry: &'v Geometry, findings: Findings<FatRule>) -> Self {
+    fn new(volume: &'v R, boot: &'v BootSector, geometry: &'v Geometry, findings: Findings) -> Self {
         let fat = FatTable::new(volume, geometry);
         Self { volume, boot, geometry, fat, claims: Claims::new(geometry), findings }
     }

@@ -1,6 +1,6 @@
 //! The rules of a FAT volume.
 
-use crate::findings::rules;
+use nanovhd_tree::rules;
 
 rules! {
     /// What a checker demands of a FAT volume. Microsoft's FAT specification (`fatgen103`, 2000).

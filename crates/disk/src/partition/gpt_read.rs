@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::{fmt, io};
 
-use nanovhd_tree::{Finding, ReadAt};
+use nanovhd_tree::{Finding, Findings, ReadAt};
 use uuid::Uuid;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
@@ -12,7 +12,6 @@ use super::format::{
     GPT_HEADER_LEN, GPT_REVISION, GPT_SIGNATURE, GptEntry, GptHeader, MBR_SIGNATURE, Mbr, PROTECTIVE,
 };
 use super::read::{Disk, Found, FoundKind, FoundPartition, PartitionTable};
-use super::rule::Faults;
 use super::{PartitionRule as Rule, Scheme};
 
 /// The most bytes that entries may have: 1 MiB, which is 8192 of the usual length. All disks have 16 KiB.
@@ -39,7 +38,7 @@ pub(super) fn is_there<R: ReadAt>(disk: &Disk<'_, R>) -> io::Result<bool> {
 }
 
 /// Reads and checks the GPT of a disk.
-pub(super) fn look<R: ReadAt>(disk: &Disk<'_, R>, mbr: &Mbr, faults: &mut Faults) -> io::Result<Found> {
+pub(super) fn look<R: ReadAt>(disk: &Disk<'_, R>, mbr: &Mbr, faults: &mut Findings) -> io::Result<Found> {
     check_mbr(disk, mbr, faults);
     check_sector_size(disk, faults)?;
     let first = copy(disk, 1, [Rule::GptPrimaryHeader, Rule::GptPrimaryEntries], faults)?;
@@ -49,7 +48,7 @@ pub(super) fn look<R: ReadAt>(disk: &Disk<'_, R>, mbr: &Mbr, faults: &mut Faults
         Ok(second) => Ok(second),
         Err(fault) => match &first {
             Ok(Copy { header, .. }) if header.other.get() < end && header.other.get() > 1 => {
-                copy(disk, header.other.get(), [Rule::GptBackupHeader, Rule::GptBackupEntries], &mut Faults::new())?
+                copy(disk, header.other.get(), [Rule::GptBackupHeader, Rule::GptBackupEntries], &mut Findings::new())?
                     .map_err(|_| fault)
             }
             _ => Err(fault),
@@ -74,7 +73,7 @@ pub(super) fn look<R: ReadAt>(disk: &Disk<'_, R>, mbr: &Mbr, faults: &mut Faults
 }
 
 /// The MBR must tell who knows no GPT that the disk is taken. Section 5.2.3.
-fn check_mbr<R>(disk: &Disk<'_, R>, mbr: &Mbr, faults: &mut Faults) {
+fn check_mbr<R>(disk: &Disk<'_, R>, mbr: &Mbr, faults: &mut Findings) {
     let mut fault = |detail: fmt::Arguments<'_>| faults.add(Rule::GptProtectiveMbr, 0, detail);
     if mbr.signature.get() != MBR_SIGNATURE {
         fault(format_args!("the MBR ends without the bytes 0x55 and 0xaa"));
@@ -97,7 +96,7 @@ fn check_mbr<R>(disk: &Disk<'_, R>, mbr: &Mbr, faults: &mut Faults) {
 }
 
 /// A header where the other sector size has it means that the disk was made with that.
-fn check_sector_size<R: ReadAt>(disk: &Disk<'_, R>, faults: &mut Faults) -> io::Result<()> {
+fn check_sector_size<R: ReadAt>(disk: &Disk<'_, R>, faults: &mut Findings) -> io::Result<()> {
     let other = if disk.sector == 512 { 4096 } else { 512 };
     let mut header = GptHeader::new_zeroed();
     if other + size_of::<GptHeader>() as u64 > disk.sectors * disk.sector {
@@ -118,7 +117,7 @@ fn copy<R: ReadAt>(
     disk: &Disk<'_, R>,
     number: u64,
     rules: [Rule; 2],
-    faults: &mut Faults,
+    faults: &mut Findings,
 ) -> io::Result<Result<Copy, Finding>> {
     let at = number * disk.sector;
     let mut fault = |rule: Rule, at: u64, detail: fmt::Arguments<'_>| {
@@ -189,7 +188,7 @@ fn entries_range<R>(disk: &Disk<'_, R>, header: &GptHeader) -> Result<Range<u64>
     }
 }
 
-fn check_copies<R>(disk: &Disk<'_, R>, first: &Copy, second: &Copy, faults: &mut Faults) {
+fn check_copies<R>(disk: &Disk<'_, R>, first: &Copy, second: &Copy, faults: &mut Findings) {
     let end = disk.sectors - 1;
     let at = second.header.own.get() * disk.sector;
     let mut expected = second.header;
@@ -216,7 +215,7 @@ fn covered<R>(disk: &Disk<'_, R>, header: &GptHeader) -> [Range<u64>; 2] {
     [own..own + 1, entries..entries + len.div_ceil(disk.sector)]
 }
 
-fn check_usable<R>(disk: &Disk<'_, R>, header: &GptHeader, from_backup: bool, faults: &mut Faults) {
+fn check_usable<R>(disk: &Disk<'_, R>, header: &GptHeader, from_backup: bool, faults: &mut Findings) {
     let (first, last) = (header.first_usable.get(), header.last_usable.get());
     let table = covered(disk, header);
     let behind = if from_backup { 1 } else { table[1].end };
@@ -228,7 +227,7 @@ fn check_usable<R>(disk: &Disk<'_, R>, header: &GptHeader, from_backup: bool, fa
 }
 
 /// The partitions that lie on the disk.
-fn partitions<R>(disk: &Disk<'_, R>, copy: &Copy, faults: &mut Faults) -> Vec<FoundPartition> {
+fn partitions<R>(disk: &Disk<'_, R>, copy: &Copy, faults: &mut Findings) -> Vec<FoundPartition> {
     let header = &copy.header;
     let usable = header.first_usable.get()..=header.last_usable.get();
     let start = header.entries.get() * disk.sector;

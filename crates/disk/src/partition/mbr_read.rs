@@ -2,11 +2,10 @@
 
 use std::io;
 
-use nanovhd_tree::ReadAt;
+use nanovhd_tree::{Findings, ReadAt};
 
 use super::format::{EXTENDED, MBR_SIGNATURE, Mbr, MbrEntry};
 use super::read::{Disk, FoundKind, FoundPartition, PartitionTable};
-use super::rule::Faults;
 use super::{PartitionRule as Rule, Scheme};
 
 /// How many links of an extended partition are followed. Windows has no more letters than 24, Linux no
@@ -31,7 +30,7 @@ pub(super) fn is_plausible<R>(entry: &MbrEntry, disk: &Disk<'_, R>) -> bool {
 }
 
 /// Reads and checks the partitions of an MBR.
-pub(super) fn look<R: ReadAt>(disk: &Disk<'_, R>, mbr: &Mbr, faults: &mut Faults) -> io::Result<PartitionTable> {
+pub(super) fn look<R: ReadAt>(disk: &Disk<'_, R>, mbr: &Mbr, faults: &mut Findings) -> io::Result<PartitionTable> {
     let signature = mbr.disk_signature.get();
     if signature == 0 {
         faults.add(Rule::MbrDiskSignature, 440, format_args!("the disk's signature is 0"));
@@ -67,7 +66,7 @@ pub(super) fn look<R: ReadAt>(disk: &Disk<'_, R>, mbr: &Mbr, faults: &mut Faults
     })
 }
 
-fn check_status(entry: &MbrEntry, number: u32, at: u64, faults: &mut Faults) {
+fn check_status(entry: &MbrEntry, number: u32, at: u64, faults: &mut Findings) {
     let status = entry.status;
     if !has_status(entry) {
         faults.add(Rule::MbrStatus, at, format_args!("partition {number} has the status {status:#04x}"));
@@ -81,7 +80,7 @@ fn found<R>(
     base: u64,
     at: u64,
     disk: &Disk<'_, R>,
-    faults: &mut Faults,
+    faults: &mut Findings,
 ) -> Option<FoundPartition> {
     let (first, count) = (base + u64::from(entry.first.get()), u64::from(entry.count.get()));
     if first == base || count == 0 || first + count > disk.sectors {
@@ -94,7 +93,7 @@ fn found<R>(
     Some(FoundPartition { number, first: first * disk.sector, size: count * disk.sector, kind })
 }
 
-fn check_overlaps(partitions: &[FoundPartition], faults: &mut Faults) {
+fn check_overlaps(partitions: &[FoundPartition], faults: &mut Findings) {
     super::overlaps(partitions, |one, other| {
         let (first, second) = (one.number, other.number);
         faults.add(Rule::MbrOverlap, other.first, format_args!("partitions {first} and {second} share sectors"));
@@ -108,7 +107,7 @@ fn chain<R: ReadAt>(
     disk: &Disk<'_, R>,
     extended: &FoundPartition,
     logical: &mut Vec<FoundPartition>,
-    faults: &mut Faults,
+    faults: &mut Findings,
 ) -> io::Result<()> {
     let start = extended.first / disk.sector;
     let end = start + extended.size / disk.sector;

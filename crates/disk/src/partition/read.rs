@@ -6,13 +6,12 @@
 
 use std::io;
 
-use nanovhd_tree::{Finding, ReadAt};
+use nanovhd_tree::{Finding, Findings, ReadAt};
 use thiserror::Error;
 use uuid::Uuid;
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::format::{BASIC_DATA_TYPE, ESP_TYPE, MBR_ESP, MBR_SIGNATURE, Mbr, PROTECTIVE};
-use super::rule::Faults;
 use super::{PartitionRule as Rule, Scheme, gpt_read, mbr_read};
 
 /// A partition that was found on a disk.
@@ -114,7 +113,7 @@ impl PartitionTable {
     /// [`PartitionReadError`], when the disk should have a GPT and neither copy of it is sound.
     pub fn read(disk: &impl ReadAt, sector_size: u32) -> Result<Option<Self>, PartitionReadError> {
         check_sector_size(sector_size).map_err(|()| PartitionReadError::SectorSize(sector_size))?;
-        match look(disk, sector_size, &mut Faults::new())? {
+        match look(disk, sector_size, &mut Findings::new())? {
             Found::Nothing => Ok(None),
             Found::Table(table) => Ok(Some(table)),
             Found::Damaged { primary, backup } => {
@@ -136,7 +135,7 @@ impl PartitionTable {
 /// What the operating system reports, and [`io::ErrorKind::InvalidInput`] for an impossible sector size.
 pub fn check_partitions(disk: &impl ReadAt, sector_size: u32) -> io::Result<Vec<Finding>> {
     check_sector_size(sector_size).map_err(|()| io::ErrorKind::InvalidInput)?;
-    let mut faults = Faults::new();
+    let mut faults = Findings::new();
     look(disk, sector_size, &mut faults)?;
     Ok(faults.finish())
 }
@@ -170,7 +169,7 @@ impl<R: ReadAt> Disk<'_, R> {
     }
 }
 
-fn look<R: ReadAt>(bytes: &R, sector_size: u32, faults: &mut Faults) -> io::Result<Found> {
+fn look<R: ReadAt>(bytes: &R, sector_size: u32, faults: &mut Findings) -> io::Result<Found> {
     let sector = u64::from(sector_size);
     let disk = Disk { bytes, sector, sectors: bytes.len()? / sector };
     if disk.sectors == 0 {

@@ -1,6 +1,6 @@
 //! The rules of partition tables.
 
-use crate::findings::{Findings, rules};
+use nanovhd_tree::rules;
 
 rules! {
     /// What a checker demands of a partition table. UEFI specification, sections 5.2 and 5.3.
@@ -25,6 +25,3 @@ rules! {
         GptIdentifier "gpt-identifier" "Every partition has an identifier of its own.",
     }
 }
-
-/// What was found of a disk's partition table.
-pub(super) type Faults = Findings<PartitionRule>;

@@ -1,31 +1,20 @@
 //! What a check has found so far.
 
-use std::collections::BTreeMap;
 use std::io;
 
-use nanovhd_tree::Finding;
+use nanovhd_tree::{Finding, Findings};
 
 use crate::read::ReadError;
 use crate::rule::{Fault, Rule};
 
-/// Findings of one rule that are told one by one; a volume that is broken all over needs no more.
-const MOST: u64 = 100;
-
 /// The findings of a check.
 #[derive(Debug, Default)]
-pub(crate) struct Report {
-    findings: Vec<Finding>,
-    counts: BTreeMap<&'static str, u64>,
-}
+pub(crate) struct Report(Findings);
 
 impl Report {
     /// Adds a finding.
     pub(crate) fn add(&mut self, finding: Finding) {
-        let count = self.counts.entry(finding.rule).or_default();
-        *count += 1;
-        if *count <= MOST {
-            self.findings.push(finding);
-        }
+        self.0.push(finding);
     }
 
     /// Adds that a rule is broken at `offset` of the volume.
@@ -54,30 +43,8 @@ impl Report {
         }
     }
 
-    /// All findings, those of capped rules with one more that says how many are left out.
-    pub(crate) fn finish(mut self) -> Vec<Finding> {
-        for (&rule, &count) in self.counts.iter().filter(|(_, count)| **count > MOST) {
-            let detail = format!("{} more findings of this rule", count - MOST);
-            self.findings.push(Finding { rule, record: None, offset: 0, detail });
-        }
-        self.findings
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn findings_of_one_rule_are_capped_and_counted() {
-        let mut report = Report::default();
-        for i in 0..105 {
-            report.broken(Rule::RecordMagic, Some(i), i, "garbage");
-        }
-        report.broken(Rule::BootOem, None, 3, "no NTFS");
-        let findings = report.finish();
-        assert_eq!(findings.len(), 102);
-        assert_eq!(findings[101].detail, "5 more findings of this rule");
-        assert_eq!(findings[100].rule, "boot-oem");
+    /// All findings.
+    pub(crate) fn finish(self) -> Vec<Finding> {
+        self.0.finish()
     }
 }

@@ -5,7 +5,7 @@
 use std::io;
 use std::mem::offset_of;
 
-use nanovhd_tree::ReadAt;
+use nanovhd_tree::{Findings, ReadAt};
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::Checker;
@@ -15,13 +15,12 @@ use crate::fat::format::{
 use crate::fat::geometry::{FatKind, Geometry};
 use crate::fat::rule::FatRule;
 use crate::fat::table::bad_mark;
-use crate::findings::Findings;
 
 /// Where FAT32's own fields are, and the others behind them.
 const FAT32: u64 = offset_of!(BootSector, rest) as u64;
 
 /// The fields that don't matter for reading.
-pub(super) fn fields(boot: &BootSector, first_sector: Option<u64>, findings: &mut Findings<FatRule>) {
+pub(super) fn fields(boot: &BootSector, first_sector: Option<u64>, findings: &mut Findings) {
     if !matches!(boot.jump, [0xeb, _, 0x90] | [0xe9, ..]) {
         let detail = format_args!("the boot sector starts with {:02x?}, expected eb xx 90 or e9 xx xx", boot.jump);
         findings.add(FatRule::BootSignature, 0, detail);
@@ -47,7 +46,7 @@ pub(super) fn fields(boot: &BootSector, first_sector: Option<u64>, findings: &mu
 }
 
 /// The root directory fills whole sectors, and on FAT32 it is not here.
-fn root_entries(boot: &BootSector, findings: &mut Findings<FatRule>) {
+fn root_entries(boot: &BootSector, findings: &mut Findings) {
     let (entries, sector) = (boot.root_entries.get(), usize::from(boot.sector_size.get()));
     let at = offset_of!(BootSector, root_entries) as u64;
     if boot.is_fat32() && entries != 0 {
