@@ -134,6 +134,7 @@ impl Recipe {
             serial: 0,
             label: Name::from(self.label.as_str()),
             time,
+            boot_code: None,
         };
         // Sizes don't depend on identifiers, but identifiers on the size.
         let layouts = Layouts { firmware, sector_size: self.sector_size, disk: Uuid::nil() };

@@ -38,6 +38,12 @@ pub enum LayoutError {
     /// The sector size is neither 512 nor 4096.
     #[error("sectors of {0} bytes are not possible: expected 512 or 4096")]
     SectorSize(u32),
+    /// Boot code was given, but a BIOS can't start a volume with these sectors.
+    #[error("a BIOS starts only from sectors of 512 bytes, so boot code does not go with sectors of {sector_size}")]
+    BootCode {
+        /// Bytes of a sector.
+        sector_size: u32,
+    },
     /// The volume begins at a sector that the boot sector can't name.
     #[error("the volume begins at sector {0}, which is more than 32 bits can number")]
     HiddenSectors(u64),

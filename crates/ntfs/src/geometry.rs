@@ -9,6 +9,8 @@ use crate::units::ClusterSize;
 const MAX_CLUSTERS: u64 = u32::MAX as u64;
 /// The largest cluster that all versions of Windows since NT read.
 const MAX_CLUSTER: u32 = 0x1_0000;
+/// The only sectors that a BIOS starts from.
+const BIOS_SECTOR: u32 = 512;
 /// The least and the most bytes of the journal; 2 MiB is the least that `chkdsk /L` takes.
 const LOG_BYTES: (u64, u64) = (2 << 20, 64 << 20);
 
@@ -33,6 +35,9 @@ impl Geometry {
         }
         if !cluster_size.is_power_of_two() || !(sector_size..=MAX_CLUSTER).contains(&cluster_size) {
             return Err(LayoutError::ClusterSize { found: cluster_size, least: sector_size });
+        }
+        if options.boot_code.is_some() && sector_size != BIOS_SECTOR {
+            return Err(LayoutError::BootCode { sector_size });
         }
         if size / u64::from(cluster_size) > MAX_CLUSTERS {
             return Err(LayoutError::TooLarge { size, cluster_size, most: MAX_CLUSTERS });
@@ -106,6 +111,12 @@ mod tests {
         }
         assert_eq!(error(1 << 30, 512, 4096), LayoutError::ClusterSize { found: 512, least: 4096 });
         assert!(matches!(error(1 << 41, 512, 512), LayoutError::TooLarge { .. }));
+        let with_code = |sector_size| {
+            let options = VolumeOptions { boot_code: Some(&[0; 8192]), ..options(1 << 30, 4096, sector_size) };
+            Geometry::new(&options).map(|_| ())
+        };
+        assert_eq!(with_code(4096), Err(LayoutError::BootCode { sector_size: 4096 }));
+        assert_eq!(with_code(512), Ok(()));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The files that NTFS itself needs: which records they have, their names and fixed contents.
 
+use std::mem::offset_of;
+
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32, U64};
 
@@ -243,8 +245,9 @@ pub(crate) fn quota_by_owner() -> Vec<IndexEntry> {
     vec![IndexEntry::of_view(&ADMINISTRATORS, &ADMINISTRATORS_ID.to_le_bytes())]
 }
 
-/// The content of `$Boot`: the boot sector and zeros where later sectors of boot code go.
-pub(crate) fn boot(geometry: &Geometry, mft: Lcn, mirror: Lcn) -> Vec<u8> {
+/// The content of `$Boot`: the boot sector with the volume's parameters, and what of the boot code is
+/// not in that; zeros if there is no such code.
+pub(crate) fn boot(geometry: &Geometry, mft: Lcn, mirror: Lcn, code: Option<&[u8; BOOT_BYTES]>) -> Vec<u8> {
     /// Geometry for BIOS calls; every BIOS of today takes these for a disk of any size.
     const SECTORS_PER_TRACK: u16 = 63;
     const HEADS: u16 = 255;
@@ -276,6 +279,13 @@ pub(crate) fn boot(geometry: &Geometry, mft: Lcn, mirror: Lcn) -> Vec<u8> {
     };
     let mut boot = sector.as_bytes().to_vec();
     boot.resize(BOOT_BYTES, 0);
+    if let Some(code) = code {
+        let first = size_of::<BootSector>();
+        boot[..offset_of!(BootSector, oem)].copy_from_slice(&code[..offset_of!(BootSector, oem)]);
+        let code_in_sector = offset_of!(BootSector, code)..offset_of!(BootSector, signature);
+        boot[code_in_sector.clone()].copy_from_slice(&code[code_in_sector]);
+        boot[first..].copy_from_slice(&code[first..]);
+    }
     boot
 }
 

@@ -10,7 +10,7 @@ use crate::attribute::{
 };
 use crate::error::LayoutError;
 use crate::files::{Attribute, Body, FileEntry, Index, Owner, reparse_header};
-use crate::format::AttributeType;
+use crate::format::{AttributeType, BOOT_BYTES};
 use crate::geometry::Geometry;
 use crate::index::{IndexEntry, IndexShape, ROOT_HEADERS};
 use crate::losses::Loss;
@@ -46,6 +46,9 @@ pub struct VolumeOptions {
     pub label: Name,
     /// The time of the system files.
     pub time: Filetime,
+    /// What a BIOS runs to start the volume: all of `$Boot`, in which the volume's parameters take the
+    /// place of the bytes from 0x03 to 0x53. Without it, a machine that starts the volume halts.
+    pub boot_code: Option<&'static [u8; BOOT_BYTES]>,
 }
 
 impl Default for VolumeOptions {
@@ -58,6 +61,7 @@ impl Default for VolumeOptions {
             serial: 0,
             label: Name::default(),
             time: Filetime::default(),
+            boot_code: None,
         }
     }
 }
@@ -117,6 +121,7 @@ pub struct Volume<'t> {
     pub(crate) geometry: Geometry,
     pub(crate) label: Name,
     pub(crate) time: Filetime,
+    pub(crate) boot_code: Option<&'static [u8; BOOT_BYTES]>,
     pub(crate) secure: Secure,
     pub(crate) links: Links<'t>,
     pub(crate) files: Vec<FileEntry>,
@@ -248,6 +253,7 @@ impl<'t> Volume<'t> {
             geometry: Geometry::new(options)?,
             label: options.label.clone(),
             time: options.time,
+            boot_code: options.boot_code,
             secure: Secure::of(tree)?,
             links: Links::of(tree),
             files: Vec::new(),

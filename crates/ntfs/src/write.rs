@@ -97,7 +97,7 @@ impl Volume<'_> {
         };
         let mft = start_of(|payload| matches!(payload, Payload::Mft));
         let mirror = start_of(|payload| matches!(payload, Payload::MftMirror));
-        boot(&self.geometry, mft, mirror)
+        boot(&self.geometry, mft, mirror, self.boot_code)
     }
 
     fn write_index(&self, index: usize, start: u64, output: &mut Output<'_>) -> Result<(), WriteError> {

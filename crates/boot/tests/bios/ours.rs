@@ -2,6 +2,7 @@
 
 use std::io::{Read, Seek};
 
+use nanovhd_boot::NTFS_BOOT_CODE;
 use nanovhd_disk::Format;
 use nanovhd_ntfs::{Volume, VolumeOptions};
 use nanovhd_tree::{Content, Metadata, Tree};
@@ -12,6 +13,17 @@ use crate::probe::{USUAL_SIZE, assert_contract, probe};
 
 /// A volume with the probe and as many other files in its root.
 fn volume(cluster_size: u32, others: u32, name: &str, probe: &[u8]) -> Vec<u8> {
+    volume_with(None, cluster_size, others, name, probe)
+}
+
+/// The same with boot code.
+fn volume_with(
+    boot_code: Option<&'static [u8; 8192]>,
+    cluster_size: u32,
+    others: u32,
+    name: &str,
+    probe: &[u8],
+) -> Vec<u8> {
     let mut tree = Tree::new();
     for i in 0..others {
         // On both sides of bootmgr.
@@ -28,6 +40,7 @@ fn volume(cluster_size: u32, others: u32, name: &str, probe: &[u8]) -> Vec<u8> {
         cluster_size,
         hidden_sectors: START.into(),
         serial: 0x1234,
+        boot_code,
         ..VolumeOptions::default()
     };
     let volume = Volume::lay_out(&tree, &options).unwrap();
@@ -38,6 +51,17 @@ fn volume(cluster_size: u32, others: u32, name: &str, probe: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).unwrap();
     bytes
+}
+
+/// Who writes a volume with the code gets what installing it gives.
+#[test]
+fn a_volume_with_the_code_is_one_where_it_was_installed() {
+    for shift in 9..=16 {
+        let mut installed = volume(1 << shift, 3, "bootmgr", b"program");
+        install(&mut installed);
+        let written = volume_with(Some(NTFS_BOOT_CODE), 1 << shift, 3, "bootmgr", b"program");
+        assert!(written == installed, "clusters of {} bytes", 1 << shift);
+    }
 }
 
 #[test]
