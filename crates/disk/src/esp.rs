@@ -4,19 +4,25 @@
 //! The `fatfs` crate formats the volume and fills it, on a device in memory that keeps only what
 //! is not zero. What its release writes needs repair before other systems accept it, and it has no
 //! way to set attributes; see [`repair`].
+//!
+//! ```text
+//!  files ──► model ──► fatfs ──► repair ──► ranges to write, and where each file lies
+//!                        ▲ zeros where a content comes later: the device does not keep them
+//! ```
 
 mod geometry;
 mod model;
 mod repair;
 mod time;
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::ops::Range;
 
 use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
 use nanovhd_tree::{Attributes, Filetime};
 use thiserror::Error;
 
-use self::geometry::{cluster_size, minimum_size};
+use self::geometry::{cluster_size, clusters, minimum_size};
 pub use self::model::PathFault;
 use self::model::{Child, Model};
 use self::time::FixedTime;
@@ -46,9 +52,46 @@ pub struct EspFile {
     /// as needed.
     pub path: String,
     /// Its content.
-    pub data: Vec<u8>,
+    pub data: EspData,
     /// Its attributes, of which FAT has `READONLY`, `HIDDEN`, `SYSTEM` and `ARCHIVE`.
     pub attributes: Attributes,
+    /// When it was last written, if that is not the time of everything else.
+    pub written: Option<Filetime>,
+}
+
+/// The content of a file of the volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EspData {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// So many bytes, which the caller writes to the place that [`EspLayout::files`] names.
+    Later(u64),
+}
+
+impl EspData {
+    /// The length in bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Later(len) => *len,
+        }
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Where everything of the volume lies. Offsets count from the start of the partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EspLayout {
+    /// What is to be written: offsets, ascending, and bytes. What is between the ranges is zero or comes
+    /// later. They are whole pages of 4096 bytes, less the clusters of what comes later.
+    pub ranges: Vec<(u64, Vec<u8>)>,
+    /// Where each file's content begins, in the order of the files that were given. It lies there in one
+    /// piece. An empty file has no place: its offset is 0.
+    pub files: Vec<u64>,
 }
 
 /// Why the volume can't be made.
@@ -139,14 +182,41 @@ pub enum EspError {
     Fat(#[from] io::Error),
 }
 
-/// Makes the volume and says what is to be written: offset in the partition and bytes, in whole
-/// pages of 4096 bytes. What is between the ranges is zero. Files lie on the volume in the given order.
+/// What Windows' own formatting allows. Larger volumes would need clusters that firmware may not read.
+const MAX_SIZE: u64 = 32 << 30;
+
+/// The size of a partition for these files: `usual`, or as many whole MiB more as leave a quarter of what
+/// the files take for those that Windows adds and replaces.
 ///
-/// Memory beside `files` is that of their content once more, not that of the volume.
+/// # Errors
+/// [`EspError`]: there can't be such files, or not so many.
+pub fn esp_size(files: &[EspFile], sector_size: u32, usual: u64) -> Result<u64, EspError> {
+    const MIB: u64 = 1 << 20;
+    let model = Model::new(files, true)?;
+    let mut size = usual;
+    while size <= MAX_SIZE {
+        let cluster = cluster_size(size, sector_size).ok_or_else(|| too_small(size, sector_size))?;
+        let room = clusters(size, sector_size, cluster) * u64::from(cluster);
+        let needed = model.needed(files, cluster.into());
+        let wanted = needed.saturating_add(needed / 4);
+        if wanted <= room {
+            return Ok(size);
+        }
+        // At least one MiB more each time, so this ends at the limit.
+        size = size.saturating_add(wanted - room).checked_next_multiple_of(MIB).unwrap_or(u64::MAX);
+    }
+    Err(EspError::TooLarge { size, limit: MAX_SIZE })
+}
+
+/// Makes the volume and says what is to be written where. Files lie on the volume in the given order,
+/// each in one piece.
+///
+/// Memory beside `files` is that of the content that they hold once more, not that of the volume, nor
+/// that of content that comes later.
 ///
 /// # Errors
 /// [`EspError`] says what can't be.
-pub fn format_esp(options: &EspOptions, files: &[EspFile]) -> Result<Vec<(u64, Vec<u8>)>, EspError> {
+pub fn format_esp(options: &EspOptions, files: &[EspFile]) -> Result<EspLayout, EspError> {
     let sectors = check(options)?;
     let hidden =
         u32::try_from(options.hidden_sectors).map_err(|_| EspError::HiddenSectors(options.hidden_sectors))?;
@@ -154,7 +224,8 @@ pub fn format_esp(options: &EspOptions, files: &[EspFile]) -> Result<Vec<(u64, V
     let model = Model::new(files, label.is_some())?;
 
     let mut disk = SparseDisk::new(options.size);
-    let cluster = cluster_size(options.size, options.sector_size).ok_or_else(|| too_small(options))?;
+    let cluster = cluster_size(options.size, options.sector_size)
+        .ok_or_else(|| too_small(options.size, options.sector_size))?;
     let mut format = FormatVolumeOptions::new()
         .bytes_per_sector(if options.sector_size == 512 { 512 } else { 4096 })
         .total_sectors(sectors)
@@ -169,15 +240,36 @@ pub fn format_esp(options: &EspOptions, files: &[EspFile]) -> Result<Vec<(u64, V
     }
     fatfs::format_volume(&mut disk, format)?;
     fill(&mut disk, &model, files)?;
-    repair::repair(&mut disk, &model, files, hidden, options.time)?;
-    Ok(disk.into_ranges())
+    let places = repair::repair(&mut disk, &model, files, hidden, options.time)?;
+    let later = files.iter().zip(&places).filter(|(file, _)| matches!(file.data, EspData::Later(1..)));
+    let mut holes: Vec<_> =
+        later.map(|(file, &at)| at..at + file.data.len().next_multiple_of(cluster.into())).collect();
+    holes.sort_by_key(|hole| hole.start);
+    Ok(EspLayout { ranges: without(disk.into_ranges(), &holes), files: places })
+}
+
+/// The ranges less `holes`, which are in order and apart from each other.
+fn without(ranges: Vec<(u64, Vec<u8>)>, holes: &[Range<u64>]) -> Vec<(u64, Vec<u8>)> {
+    let mut left = Vec::with_capacity(ranges.len());
+    for (mut start, mut bytes) in ranges {
+        let end = start + bytes.len() as u64;
+        let first = holes.partition_point(|hole| hole.end <= start);
+        for hole in holes[first..].iter().take_while(|hole| hole.start < end) {
+            let within = |at: u64| usize::try_from(at.clamp(start, end) - start).expect("a place in memory");
+            let (from, to) = (within(hole.start), within(hole.end));
+            let behind = bytes.split_off(to);
+            bytes.truncate(from);
+            left.push((start, std::mem::replace(&mut bytes, behind)));
+            start += to as u64;
+        }
+        left.push((start, bytes));
+    }
+    left.retain(|(_, bytes)| bytes.iter().any(|&byte| byte != 0));
+    left
 }
 
 /// Checks size and sectors and says how many sectors there are.
 fn check(options: &EspOptions) -> Result<u32, EspError> {
-    /// What Windows' own formatting allows. Larger volumes would need clusters that firmware may not read.
-    const MAX_SIZE: u64 = 32 << 30;
-
     let &EspOptions { size, sector_size, .. } = options;
     if ![512, 4096].contains(&sector_size) {
         return Err(EspError::SectorSize(sector_size));
@@ -192,8 +284,7 @@ fn check(options: &EspOptions) -> Result<u32, EspError> {
     u32::try_from(size / u64::from(sector_size)).map_err(|_| too_large)
 }
 
-fn too_small(options: &EspOptions) -> EspError {
-    let &EspOptions { size, sector_size, .. } = options;
+fn too_small(size: u64, sector_size: u32) -> EspError {
     EspError::TooSmall { needed: minimum_size(sector_size), size, sector_size }
 }
 
@@ -236,7 +327,13 @@ fn fill(disk: &mut SparseDisk, model: &Model, files: &[EspFile]) -> Result<(), E
             }
             match step.child {
                 Child::Directory(_) => directories.push(parent.create_dir(&step.name)?),
-                Child::File(index) => parent.create_file(&step.name)?.write_all(&files[index].data)?,
+                Child::File(index) => {
+                    let mut file = parent.create_file(&step.name)?;
+                    match &files[index].data {
+                        EspData::Bytes(bytes) => file.write_all(bytes)?,
+                        EspData::Later(len) => io::copy(&mut io::repeat(0).take(*len), &mut file).map(|_| ())?,
+                    }
+                }
             }
         }
     }
@@ -261,7 +358,12 @@ mod tests {
     }
 
     fn file(path: &str, len: usize) -> EspFile {
-        EspFile { path: path.into(), data: vec![7; len], attributes: Attributes::default() }
+        let data = EspData::Bytes(vec![7; len]);
+        EspFile { path: path.into(), data, attributes: Attributes::default(), written: None }
+    }
+
+    fn later(path: &str, len: u64) -> EspFile {
+        EspFile { data: EspData::Later(len), ..file(path, 0) }
     }
 
     #[test]
@@ -306,12 +408,79 @@ mod tests {
     #[test]
     fn only_what_is_not_zero_is_returned() {
         let files = [file("EFI/Boot/bootx64.efi", 1_000_000)];
-        let ranges = format_esp(&options(), &files).unwrap();
+        let layout = format_esp(&options(), &files).unwrap();
+        let ranges = &layout.ranges;
         let total: usize = ranges.iter().map(|(_, bytes)| bytes.len()).sum();
         assert!((1_000_000..1_060_000).contains(&total), "{total}");
         assert!(ranges.iter().all(|(offset, _)| offset.is_multiple_of(4096)));
         assert!(ranges.windows(2).all(|pair| pair[0].0 + (pair[0].1.len() as u64) < pair[1].0));
-        assert_eq!(ranges, format_esp(&options(), &files).unwrap());
+        assert_eq!(layout, format_esp(&options(), &files).unwrap());
+    }
+
+    #[test]
+    fn what_comes_later_is_not_among_the_ranges_and_has_its_place() {
+        // Clusters are of 1 KiB, so pages hold the ends of several files.
+        let lens = [(1, true), (5000, false), (0, true), (1024, true), (3, false), (4096, true), (30 << 20, true)];
+        let (mut files, mut whole) = (Vec::new(), Vec::new());
+        for (number, (len, is_later)) in lens.into_iter().enumerate() {
+            let path = format!("EFI/{number}");
+            whole.push(file(&path, len));
+            files.push(if is_later { later(&path, len as u64) } else { file(&path, len) });
+        }
+        let layout = format_esp(&options(), &files).unwrap();
+        let total: usize = layout.ranges.iter().map(|(_, bytes)| bytes.len()).sum();
+        assert!(total < 300_000, "the FATs and three pages of directories and files: {total}");
+
+        // Writing what was to come gives what those with all bytes give.
+        let mut disk = SparseDisk::new(options().size);
+        layout.ranges.iter().for_each(|(at, bytes)| disk.write_at(bytes, *at));
+        for ((file, whole), at) in files.iter().zip(&whole).zip(&layout.files) {
+            assert_eq!((*at == 0, at % 1024), (file.data.is_empty(), 0));
+            let place = *at..*at + file.data.len();
+            let EspData::Bytes(bytes) = &whole.data else { panic!() };
+            if matches!(file.data, EspData::Later(_)) {
+                let touches =
+                    |(start, bytes): &(u64, Vec<u8>)| *start < place.end && place.start < start + bytes.len() as u64;
+                assert!(!layout.ranges.iter().any(touches), "{file:?}");
+                disk.write_at(bytes, *at);
+            } else {
+                let mut found = vec![0; bytes.len()];
+                disk.read_at(&mut found, *at);
+                assert_eq!(found, *bytes);
+            }
+        }
+        assert!(disk.into_ranges() == format_esp(&options(), &whole).unwrap().ranges);
+    }
+
+    #[test]
+    fn ranges_are_cut_where_holes_are() {
+        let range = |from: u8, to: u8| (u64::from(from), (from..to).map(|byte| byte.max(1)).collect::<Vec<_>>());
+        let zeros = (30, vec![0; 5]);
+        for (holes, left) in [
+            (&[][..], vec![range(0, 10), range(12, 20)]),
+            (&[(0, 10)], vec![range(12, 20)]),
+            (&[(0, 2), (4, 5), (9, 13)], vec![range(2, 4), range(5, 9), range(13, 20)]),
+            (&[(3, 4), (4, 6), (10, 12), (20, 30)], vec![range(0, 3), range(6, 10), range(12, 20)]),
+            (&[(0, 40)], vec![]),
+        ] {
+            let holes: Vec<_> = holes.iter().map(|&(start, end)| start..end).collect();
+            let found = without(vec![range(0, 10), range(12, 20), zeros.clone()], &holes);
+            assert_eq!(found, left, "{holes:?}");
+        }
+    }
+
+    #[test]
+    fn the_partition_grows_with_what_is_on_it() {
+        for (mib, expected) in [(0, 100), (1, 100), (78, 100), (80, 101), (300, 376)] {
+            let files = [later("a", mib * MIB)];
+            let size = esp_size(&files, 512, 100 * MIB).unwrap();
+            assert_eq!(size / MIB, expected, "{mib}");
+            assert!(format_esp(&EspOptions { size, ..options() }, &files).is_ok());
+        }
+        let many: Vec<_> = (0..9).map(|n| later(&n.to_string(), u32::MAX.into())).collect();
+        assert!(matches!(esp_size(&many, 512, 100 * MIB), Err(EspError::TooLarge { .. })));
+        assert!(matches!(esp_size(&many[..1], 4096, 100 * MIB), Err(EspError::TooSmall { .. })));
+        assert!(matches!(esp_size(&[later("a", 1 << 32)], 512, 100 * MIB), Err(EspError::FileTooLarge { .. })));
     }
 
     #[test]

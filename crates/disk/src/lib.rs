@@ -107,7 +107,7 @@ mod vhdx;
 mod writer;
 
 pub use container::{Container, ContainerError, ContainerOptions, Format};
-pub use esp::{EspError, EspFile, EspOptions, PathFault, format_esp};
+pub use esp::{EspData, EspError, EspFile, EspLayout, EspOptions, PathFault, esp_size, format_esp};
 pub use fat::{ChainFault, FatFiles, FatKind, FatOpenError, FatReadError, FatRule, FatTree, FatVolume, check_fat};
 pub use partition::{
     DiskLayout, FoundKind, FoundPartition, MBR_BOOT_CODE, MbrPartition, Partition, PartitionError, PartitionKind,

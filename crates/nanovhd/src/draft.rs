@@ -79,8 +79,8 @@ impl<'m> Draft<'_, 'm> {
                 label: ESP_LABEL.to_owned(),
                 time: self.volume.time,
             };
-            let ranges = format_esp(&options, &self.boot_files)?;
-            fixed.extend(ranges.into_iter().map(|(offset, bytes)| (esp.first + offset, bytes)));
+            let layout = format_esp(&options, &self.boot_files)?;
+            fixed.extend(layout.ranges.into_iter().map(|(offset, bytes)| (esp.first + offset, bytes)));
         }
         fixed.sort_by_key(|(offset, _)| *offset);
         Ok(fixed)

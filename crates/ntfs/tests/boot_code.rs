@@ -10,9 +10,10 @@ use nanovhd_tree::ReadAt;
 /// No two neighbouring sectors of it are alike.
 static CODE: [u8; 8192] = {
     let mut code = [0; 8192];
-    let mut i = 0;
+    let (mut i, mut next) = (0, 0);
     while i < code.len() {
-        code[i] = (i % 251) as u8;
+        // Not a power of two.
+        (code[i], next) = (next, if next == 250 { 0 } else { next + 1 });
         i += 1;
     }
     code

@@ -37,7 +37,7 @@ pub(super) fn minimum_size(sector_size: u32) -> u64 {
 }
 
 /// Clusters of a volume, at least: with FATs that also cover what they take themselves.
-fn clusters(size: u64, sector_size: u32, cluster: u32) -> u64 {
+pub(super) fn clusters(size: u64, sector_size: u32, cluster: u32) -> u64 {
     let per_cluster = u64::from(cluster / sector_size);
     let sectors = size / u64::from(sector_size);
     let fat = ((sectors / per_cluster + 2) * 4).div_ceil(u64::from(sector_size));

@@ -84,7 +84,7 @@ impl Model {
         let mut model = Self { directories: vec![root], steps: Vec::new() };
         for (index, file) in files.iter().enumerate() {
             let fault = |fault| EspError::Path { path: file.path.clone(), fault };
-            let len = file.data.len() as u64;
+            let len = file.data.len();
             if len > u64::from(u32::MAX) {
                 return Err(EspError::FileTooLarge { path: file.path.clone(), len });
             }
@@ -148,7 +148,7 @@ impl Model {
 
     /// Bytes that everything takes in whole clusters.
     pub(super) fn needed(&self, files: &[EspFile], cluster: u64) -> u64 {
-        let files = files.iter().map(|file| (file.data.len() as u64).next_multiple_of(cluster));
+        let files = files.iter().map(|file| file.data.len().next_multiple_of(cluster));
         let directories =
             self.directories.iter().map(|dir| (dir.entries.max(1) * ENTRY as u64).next_multiple_of(cluster));
         files.chain(directories).fold(0, u64::saturating_add)
@@ -188,12 +188,14 @@ mod tests {
     use nanovhd_tree::Attributes;
 
     use super::*;
+    use crate::EspData;
+
+    fn file(path: &str, len: u64) -> EspFile {
+        EspFile { path: path.into(), data: EspData::Later(len), attributes: Attributes::default(), written: None }
+    }
 
     fn model(paths: &[&str]) -> Result<Model, EspError> {
-        let files: Vec<_> = paths
-            .iter()
-            .map(|path| EspFile { path: (*path).to_owned(), data: vec![0; 100], attributes: Attributes::default() })
-            .collect();
+        let files: Vec<_> = paths.iter().map(|path| file(path, 100)).collect();
         Model::new(&files, false)
     }
 
@@ -269,8 +271,7 @@ mod tests {
 
     #[test]
     fn whole_clusters_are_counted() {
-        let data = |len| EspFile { path: format!("d/{len}"), data: vec![0; len], attributes: Attributes::default() };
-        let files = [data(0), data(1), data(512), data(513)];
+        let files = [0, 1, 512, 513].map(|len| file(&format!("d/{len}"), len));
         let model = Model::new(&files, true).unwrap();
         // Two entries a file, two for the directory, one for the label, four that every directory has.
         assert_eq!(model.needed(&files, 512), 512 + 512 + 1024 + 512 + 512);

@@ -7,6 +7,8 @@
 //! - There is no copy of the FSInfo sector behind the copy of the boot sector.
 //! - Attributes can't be set, and times come from a clock.
 //!
+//! It also finds out where the library has put each file, which it does not say.
+//!
 //! The pass walks the directories beside the [`Model`], whose order they have, so it needs to know
 //! neither names nor how they are encoded.
 
@@ -51,6 +53,8 @@ struct Volume<'d> {
     fat: u64,
     fat_entries: u64,
     data: u64,
+    /// Where the content of each file begins; 0 for none.
+    places: Vec<u64>,
 }
 
 /// A directory to be walked.
@@ -63,21 +67,22 @@ struct Pending {
     parent: Option<u32>,
 }
 
-/// Puts the volume right.
+/// Puts the volume right, and says where the content of each file begins.
 pub(super) fn repair(
     disk: &mut SparseDisk,
     model: &Model,
     files: &[EspFile],
     hidden_sectors: u32,
     time: Filetime,
-) -> Result<(), EspError> {
+) -> Result<Vec<u64>, EspError> {
     let boot: BootSector = read(disk, 0);
     let sector = u64::from(boot.sector_size.get());
     let fat = u64::from(boot.reserved_sectors.get()) * sector;
     let fat_len = u64::from(boot.fat32().fat_sectors.get()) * sector;
     let cluster = sector * u64::from(boot.cluster_sectors);
     let data = fat + u64::from(boot.fats) * fat_len;
-    let mut volume = Volume { disk, sector, cluster, fat, fat_entries: fat_len / 4, data };
+    let places = vec![0; files.len()];
+    let mut volume = Volume { disk, sector, cluster, fat, fat_entries: fat_len / 4, data, places };
 
     volume.boot_sectors(boot.fat32().fs_info.get(), boot.fat32().backup.get(), hidden_sectors);
     let time = DosTime::new(time);
@@ -85,7 +90,7 @@ pub(super) fn repair(
     while let Some(next) = pending.pop() {
         pending.extend(volume.directory(&next, model, files, time)?);
     }
-    Ok(())
+    Ok(volume.places)
 }
 
 impl Volume<'_> {
@@ -123,8 +128,14 @@ impl Volume<'_> {
             if entry.attributes != LABEL {
                 match children.next() {
                     Some(&Child::File(index)) if entry.attributes & DIRECTORY == 0 => {
+                        let file = &files[index];
                         // A bit mask of six bits, which are those of a byte.
-                        entry.attributes = (files[index].attributes.0 & SETTABLE) as u8;
+                        entry.attributes = (file.attributes.0 & SETTABLE) as u8;
+                        if let Some(written) = file.written.map(DosTime::new) {
+                            entry.written_time = written.time.into();
+                            entry.written_date = written.date.into();
+                        }
+                        self.places[index] = self.place(entry.cluster(), file.data.len())?;
                     }
                     Some(&Child::Directory(directory)) if entry.attributes & DIRECTORY != 0 => {
                         let parent = Some(if this.parent.is_some() { this.cluster } else { 0 });
@@ -139,6 +150,27 @@ impl Volume<'_> {
             None => Ok(found),
             Some(_) => Err(unexpected("no directory entry for something that was asked for")),
         }
+    }
+
+    /// Where the `len` bytes of a file begin. They are in one piece.
+    fn place(&self, first: u32, len: u64) -> Result<u64, EspError> {
+        if len == 0 {
+            return Ok(0);
+        }
+        let scattered = || unexpected("a file in several pieces");
+        let count = u32::try_from(len.div_ceil(self.cluster)).map_err(|_| scattered())?;
+        let last = first.checked_add(count - 1).filter(|_| first >= 2).ok_or_else(scattered)?;
+        let is_one_piece = (first..last).all(|cluster| self.next(cluster) == cluster + 1);
+        if !is_one_piece || u64::from(self.next(last)) < self.fat_entries {
+            return Err(scattered());
+        }
+        Ok(self.data + u64::from(first - 2) * self.cluster)
+    }
+
+    /// The cluster that follows in a chain.
+    fn next(&self, cluster: u32) -> u32 {
+        // The upper four bits are not part of the number.
+        read::<U32>(self.disk, self.fat + u64::from(cluster) * 4).get() & 0x0fff_ffff
     }
 
     /// From `LFN, ., LFN, ..` to `., ..` and two free places.
@@ -179,8 +211,7 @@ impl Volume<'_> {
                     _ => places.push(place),
                 }
             }
-            // The upper four bits are not part of the number.
-            cluster = read::<U32>(self.disk, self.fat + u64::from(cluster) * 4).get() & 0x0fff_ffff;
+            cluster = self.next(cluster);
         }
         Err(unexpected("a chain of clusters that goes round"))
     }

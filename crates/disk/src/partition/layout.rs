@@ -48,16 +48,30 @@ pub struct DiskLayout {
 }
 
 impl DiskLayout {
-    /// GPT: an ESP of 100 MiB (260 MiB with 4096-byte sectors) at 1 MiB, 16 MiB reserved, and Windows
-    /// up to the last whole MiB in front of the second table. All identifiers are derived from `id`.
+    /// The usual size of an ESP: 100 MiB, or 260 MiB with 4096-byte sectors.
+    pub fn usual_esp(sector_size: u32) -> u64 {
+        if sector_size == 4096 { ESP_LARGE_SECTORS } else { ESP }
+    }
+
+    /// GPT: an ESP of the usual size at 1 MiB, 16 MiB reserved, and Windows up to the last whole MiB in
+    /// front of the second table. All identifiers are derived from `id`.
     ///
     /// # Errors
     /// [`PartitionError::TooSmall`] when less than 1 MiB is left for Windows, else what is wrong with
     /// the size or the sectors.
     pub fn uefi(size: u64, sector_size: u32, id: Uuid) -> Result<Self, PartitionError> {
+        Self::uefi_with_esp(size, sector_size, Self::usual_esp(sector_size), id)
+    }
+
+    /// As [`DiskLayout::uefi`] with an ESP of `esp` bytes, rounded up to a whole MiB.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn uefi_with_esp(size: u64, sector_size: u32, esp: u64, id: Uuid) -> Result<Self, PartitionError> {
         sectors(size, sector_size)?;
-        let esp = if sector_size == 4096 { ESP_LARGE_SECTORS } else { ESP };
-        let windows = MIB + esp + RESERVED;
+        let impossible = || PartitionError::TooSmall { needed: u64::MAX, size };
+        let esp = esp.checked_next_multiple_of(MIB).ok_or_else(impossible)?;
+        let windows = esp.checked_add(MIB + RESERVED).filter(|w| *w < u64::MAX - 2 * MIB).ok_or_else(impossible)?;
         let too_small = PartitionError::TooSmall { needed: windows + 2 * MIB, size };
         let end = usable(size, sector_size).map_or(0, |usable| usable.end / MIB * MIB);
         if end <= windows {
@@ -161,6 +175,16 @@ mod tests {
         let large = DiskLayout::uefi(4096 * MIB, 4096, ID).unwrap();
         assert_eq!(places(&large), [(1, 260), (261, 16), (277, 4095 - 277)]);
         assert!(large.table(&[]).is_ok());
+    }
+
+    #[test]
+    fn the_esp_may_be_larger() {
+        let layout = DiskLayout::uefi_with_esp(4096 * MIB, 512, 299 * MIB + 1, ID).unwrap();
+        assert_eq!(places(&layout), [(1, 300), (301, 16), (317, 4095 - 317)]);
+        for esp in [4096 * MIB, u64::MAX - 20 * MIB, u64::MAX] {
+            let error = DiskLayout::uefi_with_esp(4096 * MIB, 512, esp, ID).unwrap_err();
+            assert!(matches!(error, PartitionError::TooSmall { .. }), "{error}");
+        }
     }
 
     #[test]

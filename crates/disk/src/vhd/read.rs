@@ -42,15 +42,24 @@ pub(crate) struct Vhd {
 }
 
 /// Whether the file is a VHD: it ends with a footer, or has the copy that a dynamic one starts with.
+///
+/// A footer at the end may be another file's: it stays when the last volume is cut out of a fixed disk. Such
+/// a one is sound, but tells of a disk that has no room in this file.
 pub(crate) fn is_vhd<R: ReadAt>(file: &R, len: u64) -> std::io::Result<bool> {
-    for at in [len.checked_sub(SECTOR), Some(0).filter(|_| len >= SECTOR)].into_iter().flatten() {
+    let Some(end) = len.checked_sub(SECTOR) else { return Ok(false) };
+    let has_cookie = |at| {
         let mut cookie = [0; 8];
         file.read_exact_at(&mut cookie, at)?;
-        if cookie == FOOTER_COOKIE {
-            return Ok(true);
-        }
+        std::io::Result::Ok(cookie == FOOTER_COOKIE)
+    };
+    if has_cookie(0)? {
+        return Ok(true);
     }
-    Ok(false)
+    if !has_cookie(end)? {
+        return Ok(false);
+    }
+    let footer = sound_footer(file, end, Rule::VhdFooter, &mut Faults::new())?;
+    Ok(footer.is_none_or(|footer| footer.disk_type.get() != FIXED || footer.current_size.get() <= end))
 }
 
 /// Reads all but the blocks.

@@ -1,7 +1,7 @@
 //! The EFI system partition under the eyes of others.
 
-use nanovhd_disk::{EspFile, EspOptions, format_esp};
-use nanovhd_tree::{Attributes, WriteAt};
+use nanovhd_disk::{EspData, EspFile, EspOptions, FatVolume, format_esp};
+use nanovhd_tree::{Attributes, Filetime, SourceId, WriteAt};
 use tempfile::NamedTempFile;
 
 use crate::support::*;
@@ -18,7 +18,15 @@ pub(crate) fn options(sector_size: u32) -> EspOptions {
 }
 
 fn file(path: &str, data: Vec<u8>) -> EspFile {
-    EspFile { path: path.into(), data, attributes: Attributes::default() }
+    EspFile { path: path.into(), data: EspData::Bytes(data), attributes: Attributes::default(), written: None }
+}
+
+/// The content of a file whose content is known.
+pub(crate) fn bytes(data: EspData) -> Vec<u8> {
+    match data {
+        EspData::Bytes(bytes) => bytes,
+        EspData::Later(len) => panic!("{len} bytes are not known"),
+    }
 }
 
 /// A tree like that of a boot manager: deep and wide, long and short and foreign names, empty files
@@ -49,7 +57,7 @@ pub(crate) fn sample() -> Vec<EspFile> {
 pub(crate) fn image(options: &EspOptions, files: &[EspFile]) -> NamedTempFile {
     let file = tempfile::Builder::new().suffix(".fat").tempfile().unwrap();
     file.as_file().set_len(options.size).unwrap();
-    for (offset, bytes) in format_esp(options, files).unwrap() {
+    for (offset, bytes) in format_esp(options, files).unwrap().ranges {
         file.as_file().write_all_at(&bytes, offset).unwrap();
     }
     file
@@ -98,7 +106,7 @@ fn mtools_read_every_file_back() {
         // mtools write names in the character set of the C locale.
         if name.is_ascii() {
             let found = std::fs::read(folder.path().join(&name)).unwrap();
-            assert!(found == file.data, "{name}");
+            assert!(EspData::Bytes(found) == file.data, "{name}");
         }
     }
 }
@@ -110,7 +118,7 @@ fn the_library_reads_every_file_back() {
     for sector_size in [512, 4096] {
         let files = sample();
         let image = Memory::new(options(sector_size).size);
-        for (offset, bytes) in format_esp(&options(sector_size), &files).unwrap() {
+        for (offset, bytes) in format_esp(&options(sector_size), &files).unwrap().ranges {
             image.write_all_at(&bytes, offset).unwrap();
         }
         let volume = fatfs::FileSystem::new(image, fatfs::FsOptions::new()).unwrap();
@@ -121,7 +129,7 @@ fn the_library_reads_every_file_back() {
             let mut found = Vec::new();
             let path = file.path.replace('\\', "/");
             volume.root_dir().open_file(&path).unwrap().read_to_end(&mut found).unwrap();
-            assert!(found == file.data, "{path}");
+            assert!(EspData::Bytes(found) == file.data, "{path}");
         }
     }
 }
@@ -155,11 +163,52 @@ fn attributes_and_times_are_stored() {
     }
 }
 
+/// A boot manager of megabytes between small files, with times of their own.
+#[test]
+fn content_that_comes_later_is_where_others_look_for_it() {
+    let later = |path: &str, len: u32| EspFile {
+        data: EspData::Later(len.into()),
+        written: Some(Filetime::from_unix(1_600_000_000 + i64::from(len))),
+        ..file(path, Vec::new())
+    };
+    let files = [
+        file("EFI/Microsoft/Boot/BCD", pattern(1, 20_480)),
+        later("EFI/Microsoft/Boot/bootmgfw.efi", 1_500_001),
+        later("EFI/Microsoft/Boot/de-DE/bootmgfw.efi.mui", 77_000),
+        later("EFI/Microsoft/Boot/empty", 0),
+        file("EFI/Boot/small", pattern(2, 10)),
+        later("EFI/Boot/bootx64.efi", 1_500_001),
+    ];
+    for sector_size in [512, 4096] {
+        let layout = format_esp(&options(sector_size), &files).unwrap();
+        let image = image(&options(sector_size), &files);
+        let contents = files.iter().zip(&layout.files).map(|(file, at)| {
+            let EspData::Later(len) = file.data else { return (file, bytes(file.data.clone())) };
+            let content = pattern(len, usize::try_from(len).unwrap());
+            image.as_file().write_all_at(&content, *at).unwrap();
+            (file, content)
+        });
+        let contents: Vec<_> = contents.collect();
+        check("fsck.vfat", ["-vn".as_ref(), image.path().as_os_str()]);
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = ["-i", image.path().to_str().unwrap(), "-s", "-n", "-m", "::/*"];
+        let copied = check("mcopy", arguments.into_iter().chain(folder.path().to_str())).is_some();
+        let tree = FatVolume::open(image.as_file()).unwrap().tree(SourceId(0)).unwrap().tree;
+        for (file, content) in contents {
+            assert!(!copied || std::fs::read(folder.path().join(&file.path)).unwrap() == content, "{}", file.path);
+            let times = tree.file(tree.lookup(&file.path).unwrap()).metadata.times;
+            // Two seconds exact.
+            let written = file.written.map_or(TIME, |time| Filetime::from_unix(time.unix_seconds() / 2 * 2));
+            assert_eq!((times.created, times.written), (TIME, written), "{}", file.path);
+        }
+    }
+}
+
 #[test]
 fn the_boot_sector_and_its_copies_say_the_same() {
     for sector_size in [512, 4096] {
         let options = options(sector_size);
-        let ranges = format_esp(&options, &[]).unwrap();
+        let ranges = format_esp(&options, &[]).unwrap().ranges;
         let sector = |number: u64| {
             let at = number * u64::from(sector_size);
             let holds = |(start, bytes): &&(u64, Vec<u8>)| (*start..start + bytes.len() as u64).contains(&at);

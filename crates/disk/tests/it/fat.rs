@@ -81,14 +81,16 @@ fn our_own_volumes_are_read_back() {
         assert_eq!(u64::from(volume.hidden_sectors()), MIB / u64::from(sector_size));
         assert_eq!(volume.size(), esp::options(sector_size).size);
         assert_clean(&volume);
-        let expected = with_directories(files.into_iter().map(|file| (file.path, file.data)));
+        let expected = with_directories(files.into_iter().map(|file| (file.path, esp::bytes(file.data))));
         assert_same(&listing(&volume), &expected);
     }
 }
 
 #[test]
 fn attributes_times_and_short_names_are_read() {
-    let file = |path: &str, attributes| nanovhd_disk::EspFile { path: path.into(), data: vec![1], attributes };
+    let data = || nanovhd_disk::EspData::Bytes(vec![1]);
+    let file =
+        |path: &str, attributes| nanovhd_disk::EspFile { path: path.into(), data: data(), attributes, written: None };
     let files = [
         file("a long name.txt", Attributes::HIDDEN.with(Attributes::SYSTEM)),
         file("SHORT.TXT", Attributes::READONLY),

@@ -4,7 +4,7 @@
 use std::io::{Cursor, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nanovhd_disk::{EspFile, EspOptions, FatRule, FatVolume, check_fat, format_esp};
+use nanovhd_disk::{EspData, EspFile, EspOptions, FatRule, FatVolume, check_fat, format_esp};
 use nanovhd_tree::{Attributes, Content, ReadAt, Source, SourceId};
 
 use crate::support::*;
@@ -52,11 +52,12 @@ impl Image {
         };
         let file = |&(path, len): &(&str, usize)| EspFile {
             path: path.into(),
-            data: pattern(len as u64, len),
+            data: EspData::Bytes(pattern(len as u64, len)),
             attributes: Attributes::ARCHIVE,
+            written: None,
         };
         let mut bytes = vec![0; usize::try_from(options.size).unwrap()];
-        for (offset, range) in format_esp(&options, &files.iter().map(file).collect::<Vec<_>>()).unwrap() {
+        for (offset, range) in format_esp(&options, &files.iter().map(file).collect::<Vec<_>>()).unwrap().ranges {
             bytes[usize::try_from(offset).unwrap()..][..range.len()].copy_from_slice(&range);
         }
         Self { bytes, bits: 32 }

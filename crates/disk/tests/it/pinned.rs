@@ -1,7 +1,7 @@
 //! Whole outputs by their SHA-256: the same input gives the same bytes. A change that is meant
 //! updates the value.
 
-use nanovhd_disk::{ContainerOptions, DiskLayout, EspFile, EspOptions, Format, format_esp};
+use nanovhd_disk::{ContainerOptions, DiskLayout, EspData, EspFile, EspOptions, Format, format_esp};
 use nanovhd_tree::Attributes;
 use uuid::Uuid;
 
@@ -55,8 +55,9 @@ fn partition_tables() {
 fn esp() {
     let file = |path: &str, len, attributes| EspFile {
         path: path.into(),
-        data: pattern(len, usize::try_from(len).unwrap()),
+        data: EspData::Bytes(pattern(len, usize::try_from(len).unwrap())),
         attributes,
+        written: None,
     };
     let files = [
         file("EFI/Boot/bootx64.efi", 100_000, Attributes::default()),
@@ -75,6 +76,6 @@ fn esp() {
             label: "System".into(),
             time: TIME,
         };
-        pin("the ESP", &flat(format_esp(&options, &files).unwrap()), expected);
+        pin("the ESP", &flat(format_esp(&options, &files).unwrap().ranges), expected);
     }
 }

@@ -148,6 +148,21 @@ fn blocks_in_the_order_of_a_guests_writes_are_found() {
     }
 }
 
+#[test]
+fn a_footer_of_another_disk_makes_no_vhd() {
+    let content = Content::markers([0, 3 * MIB], 4096);
+    let vhd = in_memory(&options(Format::VhdFixed, 8 * MIB), &content).bytes();
+    let cut = vhd[usize::try_from(MIB).unwrap()..].to_vec();
+    assert_eq!(check_container(&cut).unwrap(), []);
+    let disk = Disk::open(&cut).unwrap();
+    assert_eq!((disk.format(), disk.virtual_size()), (Format::Raw, 7 * MIB + 512));
+    // One that is damaged says nothing about where it belongs.
+    let mut damaged = cut;
+    let at = damaged.len() - 100;
+    damaged[at] ^= 1;
+    assert!(matches!(Disk::open(&damaged), Err(OpenError::Damaged(_))));
+}
+
 /// A sample that Windows wrote, unpacked to a file of its own.
 #[expect(clippy::print_stdout, reason = "the one who runs the tests should know what was not tested")]
 fn sample(path: &str) -> Option<NamedTempFile> {
