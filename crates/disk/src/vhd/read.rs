@@ -43,23 +43,30 @@ pub(crate) struct Vhd {
 
 /// Whether the file is a VHD: it ends with a footer, or has the copy that a dynamic one starts with.
 ///
-/// A footer at the end may be another file's: it stays when the last volume is cut out of a fixed disk. Such
-/// a one is sound, but tells of a disk that has no room in this file.
+/// When the last volume is cut out of a fixed disk, the footer stays at its end. Such a file is no VHD but
+/// the volume: its first sector says that as many sectors lie in front of it as the file lacks.
 pub(crate) fn is_vhd<R: ReadAt>(file: &R, len: u64) -> std::io::Result<bool> {
     let Some(end) = len.checked_sub(SECTOR) else { return Ok(false) };
-    let has_cookie = |at| {
-        let mut cookie = [0; 8];
-        file.read_exact_at(&mut cookie, at)?;
-        std::io::Result::Ok(cookie == FOOTER_COOKIE)
-    };
-    if has_cookie(0)? {
+    let mut first = [0; SECTOR as usize];
+    file.read_exact_at(&mut first, 0)?;
+    if first.starts_with(&FOOTER_COOKIE) {
         return Ok(true);
     }
-    if !has_cookie(end)? {
+    let mut cookie = [0; 8];
+    file.read_exact_at(&mut cookie, end)?;
+    if cookie != FOOTER_COOKIE {
         return Ok(false);
     }
     let footer = sound_footer(file, end, Rule::VhdFooter, &mut Faults::new())?;
-    Ok(footer.is_none_or(|footer| footer.disk_type.get() != FIXED || footer.current_size.get() <= end))
+    let lacking = footer.and_then(|footer| footer.current_size.get().checked_sub(end)).unwrap_or_default();
+    Ok(lacking == 0 || hidden(&first) != Some(lacking))
+}
+
+/// Bytes in front of the volume that starts with this sector, as NTFS and FAT say it.
+fn hidden(first: &[u8; SECTOR as usize]) -> Option<u64> {
+    let sectors = u32::from_le_bytes(*first[0x1c..].first_chunk()?);
+    let is_boot_sector = first.ends_with(&[0x55, 0xaa]);
+    is_boot_sector.then(|| u64::from(sectors) * SECTOR)
 }
 
 /// Reads all but the blocks.

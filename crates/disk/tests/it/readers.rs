@@ -149,18 +149,23 @@ fn blocks_in_the_order_of_a_guests_writes_are_found() {
 }
 
 #[test]
-fn a_footer_of_another_disk_makes_no_vhd() {
-    let content = Content::markers([0, 3 * MIB], 4096);
+fn a_volume_cut_out_of_a_fixed_disk_is_no_vhd() {
+    let mut content = Content::default();
+    let mut boot = vec![0; 512];
+    boot[0x1c..0x20].copy_from_slice(&2048_u32.to_le_bytes());
+    boot[510..].copy_from_slice(&[0x55, 0xaa]);
+    content.add(MIB, boot);
     let vhd = in_memory(&options(Format::VhdFixed, 8 * MIB), &content).bytes();
     let cut = vhd[usize::try_from(MIB).unwrap()..].to_vec();
-    assert_eq!(check_container(&cut).unwrap(), []);
+    assert!(check_container(&cut).unwrap().is_empty());
     let disk = Disk::open(&cut).unwrap();
     assert_eq!((disk.format(), disk.virtual_size()), (Format::Raw, 7 * MIB + 512));
-    // One that is damaged says nothing about where it belongs.
-    let mut damaged = cut;
-    let at = damaged.len() - 100;
-    damaged[at] ^= 1;
-    assert!(matches!(Disk::open(&damaged), Err(OpenError::Damaged(_))));
+    // A disk that lacks anything else is damaged, and so is one whose footer is.
+    for at in [0x1d, 510, cut.len() - 100] {
+        let mut damaged = cut.clone();
+        damaged[at] ^= 1;
+        assert!(Disk::open(&damaged).is_err(), "{at:#x}");
+    }
 }
 
 /// A sample that Windows wrote, unpacked to a file of its own.
