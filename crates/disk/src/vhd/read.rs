@@ -47,7 +47,7 @@ pub(crate) struct Vhd {
 /// the volume: its first sector says that as many sectors lie in front of it as the file lacks.
 pub(crate) fn is_vhd<R: ReadAt>(file: &R, len: u64) -> std::io::Result<bool> {
     let Some(end) = len.checked_sub(SECTOR) else { return Ok(false) };
-    let mut first = [0; SECTOR as usize];
+    let mut first = [0; size_of::<Footer>()];
     file.read_exact_at(&mut first, 0)?;
     if first.starts_with(&FOOTER_COOKIE) {
         return Ok(true);
@@ -63,7 +63,7 @@ pub(crate) fn is_vhd<R: ReadAt>(file: &R, len: u64) -> std::io::Result<bool> {
 }
 
 /// Bytes in front of the volume that starts with this sector, as NTFS and FAT say it.
-fn hidden(first: &[u8; SECTOR as usize]) -> Option<u64> {
+fn hidden(first: &[u8]) -> Option<u64> {
     let sectors = u32::from_le_bytes(*first[0x1c..].first_chunk()?);
     let is_boot_sector = first.ends_with(&[0x55, 0xaa]);
     is_boot_sector.then(|| u64::from(sectors) * SECTOR)
