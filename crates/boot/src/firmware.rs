@@ -1,5 +1,7 @@
 //! What starts the machine.
 
+use std::fmt;
+
 /// What starts the machine, and so which boot manager takes over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Firmware {
@@ -7,4 +9,13 @@ pub enum Firmware {
     Bios,
     /// UEFI: from the EFI system partition, `bootmgfw.efi`.
     Uefi,
+}
+
+impl fmt::Display for Firmware {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Bios => "BIOS",
+            Self::Uefi => "UEFI",
+        })
+    }
 }

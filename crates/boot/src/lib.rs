@@ -49,7 +49,11 @@
 //! [`ntfs.asm`]: https://github.com/nanovhd/nanovhd/blob/main/crates/boot/src/bios/ntfs.asm
 
 mod bios;
+mod files;
 mod firmware;
 
 pub use bios::{BootRecordError, MBR_CODE, NTFS_BOOT_CODE, ntfs_boot_record};
+pub use files::{
+    BootFile, BootFilesError, BootPaths, MAX_BOOTMGR, MachineError, Obstacle, STORE_LOGS, boot_files, fallback_name,
+};
 pub use firmware::Firmware;
