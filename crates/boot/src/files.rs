@@ -24,6 +24,9 @@ use crate::Firmware;
 /// a BIOS may keep for itself.
 pub const MAX_BOOTMGR: u64 = 508 << 10;
 
+/// Windows has some hundred in all its languages; file systems search their directories one name at a time.
+const MAX_FILES: usize = 4096;
+
 /// What Windows calls `MAX_PATH`. It also keeps the paths of a deep tree from growing without bound.
 const MAX_PATH: usize = 260;
 
@@ -145,6 +148,9 @@ pub enum BootFilesError {
         #[source]
         obstacle: Obstacle,
     },
+    /// There are more files than any Windows has.
+    #[error(r"there are more than {MAX_FILES} files below \Windows\Boot")]
+    TooMany,
     /// Two files of the image would come to the same place.
     #[error("{first} and {second} of the image would both become {path}")]
     Twice {
@@ -168,11 +174,9 @@ pub fn boot_files(tree: &Tree, firmware: Firmware) -> Result<Vec<BootFile>, Boot
     let paths = BootPaths::of(firmware);
     for path in [paths.manager_source, paths.loader] {
         let missing = || BootFilesError::Missing { path: path.to_owned(), firmware };
-        let id = tree.lookup(path).ok_or_else(missing)?;
-        let is_empty = tree.file(id).content().is_some_and(Content::is_empty);
-        let obstacle = obstacle(tree, id, false).or_else(|| is_empty.then_some(Obstacle::Empty));
-        if let Some(obstacle) = obstacle {
-            return Err(BootFilesError::Unusable { path: path.to_owned(), obstacle });
+        let id = plain_file(tree, path)?.ok_or_else(missing)?;
+        if tree.file(id).content().is_some_and(Content::is_empty) {
+            return Err(BootFilesError::Unusable { path: path.to_owned(), obstacle: Obstacle::Empty });
         }
     }
     let mut copy = Copy { tree, files: Vec::new(), taken: HashMap::new() };
@@ -184,6 +188,16 @@ pub fn boot_files(tree: &Tree, firmware: Firmware) -> Result<Vec<BootFile>, Boot
     copy.folder(r"\Windows\Boot\Fonts", &format!(r"{}\Fonts", paths.folder), firmware)?;
     copy.folder(r"\Windows\Boot\Resources", &format!(r"{}\Resources", paths.folder), firmware)?;
     Ok(copy.files)
+}
+
+/// The file at a path of the image, if there is one.
+///
+/// # Errors
+/// [`BootFilesError::Unusable`]: there is something else than a plain file that can be read without Windows.
+pub fn plain_file(tree: &Tree, path: &str) -> Result<Option<FileId>, BootFilesError> {
+    let Some(id) = tree.lookup(path) else { return Ok(None) };
+    let unusable = |obstacle| BootFilesError::Unusable { path: path.to_owned(), obstacle };
+    obstacle(tree, id, false).map_or(Ok(Some(id)), |obstacle| Err(unusable(obstacle)))
 }
 
 /// What stands against copying a file or what is in a directory.
@@ -263,7 +277,7 @@ impl Copy<'_> {
         }
         let kept = Attributes(self.tree.file(id).metadata.attributes.0 & KEPT.0);
         self.files.push(BootFile { source: id, path, attributes: kept.with(added) });
-        Ok(())
+        if self.files.len() > MAX_FILES { Err(BootFilesError::TooMany) } else { Ok(()) }
     }
 }
 
@@ -480,6 +494,12 @@ mod tests {
         add(&mut twice, "windows/boot/efi/fonts/WGL4_boot.ttf", b"another");
         let error = boot_files(&twice, Firmware::Uefi).unwrap_err();
         assert!(matches!(error, BootFilesError::Twice { .. }), "{error}");
+
+        let mut many = tree(&UEFI);
+        for number in 4..=MAX_FILES {
+            add(&mut many, &format!("windows/boot/resources/{number}"), b"");
+        }
+        assert_eq!(boot_files(&many, Firmware::Uefi), Err(BootFilesError::TooMany));
 
         let mut deep = tree(&UEFI);
         add(&mut deep, &format!("windows/boot/efi/{}{}", "folder/".repeat(34), "x".repeat(255)), b"");

@@ -55,5 +55,6 @@ mod firmware;
 pub use bios::{BootRecordError, MBR_CODE, NTFS_BOOT_CODE, ntfs_boot_record};
 pub use files::{
     BootFile, BootFilesError, BootPaths, MAX_BOOTMGR, MachineError, Obstacle, STORE_LOGS, boot_files, fallback_name,
+    plain_file,
 };
 pub use firmware::Firmware;
