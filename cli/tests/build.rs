@@ -20,7 +20,7 @@ fn every_format_is_built_with_nothing_beside_it() {
         let ran = run(&mut build(&output));
         assert_eq!(ran.code, Some(0), "{ran:?}");
         assert!(ran.out.starts_with(&format!("{}: {said}", output.display())), "{ran:?}");
-        let progress = "\nunpacking files: 4.2 MiB\nwriting the file system\nsyncing to disk\n";
+        let progress = "\nunpacking files: 4.7 MiB\nwriting the file system\nsyncing to disk\n";
         assert!(ran.err.starts_with("warning: ") && ran.err.ends_with(progress), "{ran:?}");
     }
     assert_eq!(names(folder.path()), ["a.vhdx", "b.VHD", "c.raw", "d.img"]);

@@ -5,7 +5,13 @@ data), so that tools which look at headers see what they expect and compressors 
 meet in real programs.
 """
 import hashlib
+import os
 import struct
+
+import hive_writer
+from descriptors import ADMINISTRATORS, LOCAL_SYSTEM, USERS, ace, acl, descriptor
+
+PROBES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../crates/boot/tests")
 
 
 class Random:
@@ -125,6 +131,28 @@ def efi_hello(message):
     return pe("efi " + message, 4096, subsystem=10, dll=False, text=program)
 
 
+def probe(name):
+    """One of the programs that say what they find in a machine; their sources are beside them."""
+    with open(os.path.join(PROBES, name), "rb") as f:
+        return f.read()
+
+
+def bios_boot_manager():
+    """The probe that a BIOS machine can start as \\bootmgr, about as long as the largest real one."""
+    program = probe("bios/probe.bin")
+    data = program + strings(Random("bootmgr"), 432_571 - len(program))
+    # The length of what the probe sums up.
+    data = data[:4] + struct.pack("<I", len(data)) + data[8:]
+    sectors = [data[at:at + 512] for at in range(0, len(data), 512)]
+    assert len(set(sectors)) == len(sectors), "a sector in another's place would not be seen"
+    return data
+
+
+def efi_boot_manager():
+    """The probe that a UEFI machine can start as bootmgfw.efi, with more behind it, as signed programs have."""
+    return probe("uefi/probe.efi") + strings(Random("bootmgfw"), 90_001)
+
+
 def manifest(random, name):
     """Component XML in the form of a manifest, with made-up identities and hashes."""
     out = ['<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\r\n<!-- test data of nanovhd -->\r\n',
@@ -155,24 +183,7 @@ def catalog(random, members):
 
 
 def hive(name, filetime):
-    """A registry hive (regf 1.5) with a root key and its security cell, nothing else."""
-    from descriptors import ADMINISTRATORS, LOCAL_SYSTEM, USERS, ace, acl, descriptor
+    """A registry hive with a root key and its security cell, nothing else."""
     security = descriptor(LOCAL_SYSTEM, LOCAL_SYSTEM, acl([
         ace(0, 2, 0xF003F, LOCAL_SYSTEM), ace(0, 2, 0xF003F, ADMINISTRATORS), ace(0, 2, 0x20019, USERS)]))
-    key = b"ROOT"
-    nk_size = 4 + 0x4C + len(key) + 7 & ~7
-    none, sk_at = 0xFFFFFFFF, 0x20 + nk_size
-    nk = struct.pack("<i2sHQ", -nk_size, b"nk", 0x2C, filetime)
-    nk += struct.pack("<IIIIIIIIIIIIIII", 0, none, 0, 0, none, none, 0, none, sk_at, none, 0, 0, 0, 0, 0)
-    nk = (nk + struct.pack("<HH", len(key), 0) + key).ljust(nk_size, b"\0")
-    sk_size = 4 + 20 + len(security) + 7 & ~7
-    sk = struct.pack("<i2sHIIII", -sk_size, b"sk", 0, sk_at, sk_at, 1, len(security)) + security
-    free = 4096 - 0x20 - nk_size - sk_size
-    bin_header = struct.pack("<4sIIQQI", b"hbin", 0, 4096, 0, filetime, 0)
-    cells = bin_header + nk + sk.ljust(sk_size, b"\0") + struct.pack("<i", free) + bytes(free - 4)
-    base = struct.pack("<4sIIQIIIIIII", b"regf", 1, 1, filetime, 1, 5, 0, 1, 0x20, 4096, 1)
-    base = (base + name.encode("utf-16-le")[:62]).ljust(508, b"\0")
-    checksum = 0
-    for (word,) in struct.iter_unpack("<I", base):
-        checksum ^= word
-    return (base + struct.pack("<I", checksum)).ljust(4096, b"\0") + cells
+    return hive_writer.hive(name, filetime, hive_writer.Key("ROOT", security))

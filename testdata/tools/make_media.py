@@ -12,6 +12,7 @@ import os
 import struct
 import sys
 
+import bcd_template
 import content
 import descriptors
 import wim_writer
@@ -122,7 +123,8 @@ def add_system(b):
             b.binary("%s/%s/%s.dll.mui" % (s32, language, name),
                      content.pe(name + language, 2048), folder)
     for name in "SYSTEM SOFTWARE SAM SECURITY DEFAULT DRIVERS COMPONENTS BCD-Template".split():
-        b.file("%s/config/%s" % (s32, name), content.hive(name, RELEASE), "private")
+        data = bcd_template.template(RELEASE) if name == "BCD-Template" else content.hive(name, RELEASE)
+        b.file("%s/config/%s" % (s32, name), data, "private")
         b.file("%s/config/%s.LOG1" % (s32, name), b"", "private", ARCHIVE | HIDDEN | SYSTEM)
     b.directory(s32 + "/config/RegBack")
     b.directory(s32 + "/config", "private")
@@ -138,17 +140,17 @@ def add_system(b):
 
 
 def add_boot(b):
-    """The boot files' places. The one program that runs is our own and prints a line."""
+    """The boot files. What runs is our own: the boot managers say what they find, the others print a line."""
     boot = "/Windows/Boot"
-    hello = content.efi_hello("nanovhd test data: boot manager placeholder")
-    b.binary(boot + "/EFI/bootmgfw.efi", hello, b.component("test-bootenvironment"))
+    b.binary(boot + "/EFI/bootmgfw.efi", content.efi_boot_manager(), b.component("test-bootenvironment"))
     b.file(boot + "/EFI/bootmgr.efi", content.efi_hello("nanovhd test data: boot manager, second copy"))
     b.file(boot + "/EFI/memtest.efi", content.efi_hello("nanovhd test data: memory test placeholder"))
     for language in LANGUAGES:
         for name in ("bootmgfw.efi.mui", "bootmgr.efi.mui"):
             b.file("%s/EFI/%s/%s" % (boot, language, name), "Placeholder for %s in %s, test data of nanovhd.\r\n"
                    % (name, language))
-    for name in ("PCAT/bootmgr", "PCAT/memtest.exe", "Resources/bootres.dll", "DVD/EFI/en-US/efisys.bin"):
+    b.file(boot + "/PCAT/bootmgr", content.bios_boot_manager())
+    for name in ("PCAT/memtest.exe", "Resources/bootres.dll", "DVD/EFI/en-US/efisys.bin"):
         b.file("%s/%s" % (boot, name), "Placeholder for %s, test data of nanovhd.\r\n" % name * 40)
     for name in ("segoe_slboot", "segmono_boot", "wgl4_boot"):
         b.file("%s/Fonts/%s.ttf" % (boot, name), "Placeholder for a font, test data of nanovhd.\r\n" * 20)
@@ -159,6 +161,11 @@ def add_boot(b):
         b.file("/Windows/System32/%s.exe" % name, content.pe(name, 6000, dll=False))
 
 
+def add_more_boot(b):
+    """Boot files that came later: with a sequence of their own, so that all else stays as it was."""
+    b.random = content.Random("more boot files")
+    for name in ("bootnxt", "bootvhd.dll", "de-DE/bootmgr.exe.mui", "en-US/bootmgr.exe.mui", "en-US/memtest.exe.mui"):
+        b.file("/Windows/Boot/PCAT/" + name, "Placeholder for PCAT/%s, test data of nanovhd.\r\n" % name)
 def add_users(b):
     """Profiles with junctions, program folders, short names."""
     b.directory("/Users", "inherited directory", READONLY)
@@ -336,6 +343,7 @@ def nano_image(edition):
         for name in ("vmms", "vmcompute", "vmwp", "spaceport"):
             b.binary("/Windows/System32/%s.exe" % name, content.pe(name, 12_000, dll=False),
                      b.component("microsoft-hyper-v-" + name))
+    add_more_boot(b)
     return b.tree
 
 
@@ -346,6 +354,8 @@ def core_image(edition):
     b.file("/Windows/Server%s.xml" % edition, "<!-- test data of nanovhd -->\r\n<edition>%s</edition>\r\n" % edition)
     add_boot(b)
     add_users(b)
+    add_more_boot(b)
+    b.file("/Windows/System32/config/BCD-Template", bcd_template.template(RELEASE), "private")
     return b.tree
 
 

@@ -194,7 +194,7 @@ fn what_was_not_changed_is_clean() {
         build(&media, 2, &Recipe::new().cluster_size(cluster_size), &path, |_| {});
         let verification = compare(&media, 2, &path, true);
         assert!(verification.clean && verification.findings.is_empty(), "{verification}");
-        assert_eq!(verification.comparison.unwrap().names, 1305);
+        assert_eq!(verification.comparison.unwrap().names, 1312);
         assert!(verify(&path, None, &VerifyOptions::default(), &()).unwrap().clean);
     }
 }

@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Starts a machine from a disk and prints what it says on its console, up to the hand-off.
+
+    boot_disk.py DISK [--firmware auto|bios|uefi] [--controller NAME] [--seconds N]
+
+The machine is QEMU's, emulated without help by the processor. Its firmware is SeaBIOS or, with an
+empty variable store, OVMF (Debian: qemu-system-x86, ovmf); `auto` takes OVMF for disks with a GPT. The disk
+itself is not changed. Exit status 0 when the program that test data have in the boot manager's place
+has reported, 1 when the firmware or the boot code gave up or nothing came in time.
+"""
+import argparse
+import os
+import re
+import select
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+QEMU = "qemu-system-x86_64"
+OVMF = ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd")
+# Below which device the disk hangs.
+CONTROLLERS = {"ide": ["ide-hd,drive=disk"], "ahci": ["ich9-ahci,id=ahci", "ide-hd,drive=disk,bus=ahci.0"],
+               "virtio": ["virtio-blk-pci,drive=disk"],
+               "nvme": ["nvme,drive=disk,serial=1"],
+               "scsi": ["virtio-scsi-pci", "scsi-hd,drive=disk"]}
+# The last words of the probes, of our boot code and of the firmware, when it has nothing to start.
+REPORTED = re.compile(rb"^PROBE [^\r\n]*\r?\n|^END OF PROBE", re.M)
+GIVEN_UP = re.compile(rb"Press a key|No bootable device|No bootable option|Shell> ")
+ESCAPES = re.compile(rb"\x1b(\[[0-9;=?]*[A-Za-z]|[^\[])")
+
+
+def container(path):
+    """QEMU's word for the kind of file."""
+    with open(path, "rb") as f:
+        start = f.read(8)
+        f.seek(0, os.SEEK_END)
+        f.seek(max(f.tell() - 512, 0))
+        end = f.read(8)
+    if start == b"vhdxfile":
+        return "vhdx"
+    return "vpc" if b"conectix" in (start, end) else "raw"
+
+
+def has_gpt(path, kind):
+    """Whether the partition table of the disk is but the protection of a GPT."""
+    with tempfile.TemporaryDirectory() as work:
+        sector = os.path.join(work, "sector")
+        subprocess.run(["qemu-img", "dd", "-f", kind, "-O", "raw", "bs=512", "count=1", "if=" + path, "of=" + sector],
+                       check=True, stdout=subprocess.DEVNULL)
+        with open(sector, "rb") as f:
+            table = f.read(512)
+    kinds = [struct.unpack_from("<B", table, 446 + 16 * n + 4)[0] for n in range(4)]
+    return 0xEE in kinds
+
+
+def machine(path, kind, firmware, controller, work):
+    """The command that starts the machine. Nothing is in it but what it needs."""
+    command = [QEMU, "-accel", "tcg", "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio",
+               "-drive", "file=%s,format=%s,if=none,id=disk,snapshot=on" % (path.replace(",", ",,"), kind)]
+    if firmware == "bios":
+        # Without graphics, SeaBIOS shows its screen on the first serial port.
+        command += ["-machine", "pc,graphics=off", "-m", "64"]
+    else:
+        variables = os.path.join(work, "variables")
+        shutil.copy(OVMF[1], variables)
+        command += ["-machine", "q35", "-m", "256",
+                    "-drive", "if=pflash,unit=0,format=raw,readonly=on,file=" + OVMF[0],
+                    "-drive", "if=pflash,unit=1,format=raw,file=" + variables]
+    for device in CONTROLLERS[controller]:
+        command += ["-device", device]
+    return command
+
+
+def listen(child, seconds):
+    """Prints what comes, line by line. True when the probe has reported."""
+    end = time.monotonic() + seconds
+    said, printed = b"", 0
+    while True:
+        text = ESCAPES.sub(b"", said)
+        done = REPORTED.search(text) or GIVEN_UP.search(text)
+        shown = len(text) if done else text.rfind(b"\n") + 1
+        for line in text[printed:shown].decode("utf-8", "replace").splitlines():
+            if line.strip():
+                print(line.strip(), flush=True)
+        printed = max(printed, shown)
+        if done:
+            return bool(REPORTED.search(text))
+        ready, _, _ = select.select([child.stdout], [], [], max(end - time.monotonic(), 0))
+        new = os.read(child.stdout.fileno(), 65536) if ready else b""
+        if not new:
+            print(text[printed:].decode("utf-8", "replace").strip())
+            return False
+        said += new
+
+
+def boot(path, firmware, controller, seconds):
+    kind = container(path)
+    if firmware == "auto":
+        firmware = "uefi" if has_gpt(path, kind) else "bios"
+    with tempfile.TemporaryDirectory() as work:
+        command = machine(path, kind, firmware, controller or ("ide" if firmware == "bios" else "ahci"), work)
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        try:
+            return listen(child, seconds)
+        finally:
+            child.kill()
+            child.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("disk")
+    parser.add_argument("--firmware", choices=("auto", "bios", "uefi"), default="auto")
+    parser.add_argument("--controller", choices=sorted(CONTROLLERS), help="ide for a BIOS, ahci for UEFI")
+    parser.add_argument("--seconds", type=float, default=120, help="how long to wait at most")
+    options = parser.parse_args()
+    if not boot(options.disk, options.firmware, options.controller, options.seconds):
+        sys.exit("%s: no boot manager reported" % options.disk)
+
+
+if __name__ == "__main__":
+    main()
