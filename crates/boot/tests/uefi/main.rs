@@ -1,6 +1,5 @@
 //! The probe that takes the place of `bootmgfw.efi` in the test data. The tests of the command start it from
 //! built disks; here only its bytes are looked at.
-#![expect(clippy::print_stderr, clippy::unwrap_used, reason = "tests: a failure is a failed test")]
 
 use std::path::Path;
 use std::process::Command;
