@@ -123,6 +123,20 @@ pub(crate) struct BlobDisk {
 }
 const _: () = assert!(size_of::<BlobDisk>() == 50);
 
+/// What a solid resource starts with; the stored lengths of all chunks follow, 4 bytes each, and
+/// then the chunks. Not in \[WIM\].
+#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(crate) struct SolidDisk {
+    /// +0x00 Bytes in the resource when decoded.
+    pub(crate) len: U64,
+    /// +0x08 Bytes in a chunk when decoded.
+    pub(crate) chunk_size: U32,
+    /// +0x0c How chunks are compressed: 1 XPRESS, 2 LZX, 3 LZMS.
+    pub(crate) format: U32,
+}
+const _: () = assert!(size_of::<SolidDisk>() == 16);
+
 /// What the integrity table starts with; the digests follow. \[WIM\] "Integrity table".
 #[derive(Clone, Copy, FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]

@@ -1,6 +1,6 @@
 //! The file header: what it says, checked.
 //!
-//! \[WIM\] "Header". Split sets, LZMS and files that are being written are refused here, each with a
+//! \[WIM\] "Header". Pipable files and files that are being written are refused here, each with a
 //! message that says what could be done about it.
 
 use std::fmt;
@@ -23,16 +23,24 @@ pub enum Compression {
     Xpress,
     /// LZX.
     Lzx,
+    /// LZMS.
+    Lzms,
 }
 
 impl Compression {
     /// The chunk sizes that are possible, all of them powers of two.
-    fn chunk_sizes(self) -> std::ops::RangeInclusive<u32> {
+    pub(crate) fn chunk_sizes(self) -> std::ops::RangeInclusive<u32> {
         match self {
             Self::None => 0..=u32::MAX,
             Self::Xpress => 0x1000..=0x1_0000,
             Self::Lzx => 0x1000..=0x20_0000,
+            // Longer ones can be, but Windows makes and reads none.
+            Self::Lzms => 0x8000..=0x400_0000,
         }
+    }
+
+    pub(crate) fn has_chunk_size(self, size: u32) -> bool {
+        size.is_power_of_two() && self.chunk_sizes().contains(&size)
     }
 }
 
@@ -42,6 +50,7 @@ impl fmt::Display for Compression {
             Self::None => "none",
             Self::Xpress => "XPRESS",
             Self::Lzx => "LZX",
+            Self::Lzms => "LZMS",
         })
     }
 }
@@ -91,10 +100,10 @@ pub enum HeaderError {
          to be captured or exported again)"
     )]
     WriteInProgress,
-    /// The file is one of a split set.
+    /// The file is one of a split set and was opened alone.
     #[error(
-        "the file is part {part} of a split WIM of {parts} parts, which is not supported yet; put the parts together \
-         with `wimlib-imagex join` or DISM /Export-Image"
+        "the file is part {part} of a split WIM of {parts} parts, which have to be opened together; or put the parts \
+         together with `wimlib-imagex join` or DISM /Export-Image"
     )]
     Split {
         /// Which part, from 1.
@@ -110,12 +119,6 @@ pub enum HeaderError {
         /// How many.
         parts: u16,
     },
-    /// Compressed with LZMS.
-    #[error(
-        "LZMS compression is not supported yet; export the image with `wimlib-imagex export --compress=LZX` or DISM \
-         /Export-Image /Compress:max"
-    )]
-    Lzms,
     /// Compressed, but the flags name no algorithm, or several.
     #[error("header flags {flags:#x} say that the file is compressed, expected one algorithm, found {found}")]
     Codec {
@@ -174,10 +177,8 @@ impl Header {
         let disk = HeaderDisk::read_from_bytes(bytes).expect("both are HEADER_SIZE bytes");
         check_kind(&disk)?;
         let (part, parts) = (disk.part.get(), disk.parts.get());
-        match (part, parts) {
-            (1, 1) => {}
-            (part, parts) if part == 0 || part > parts => return Err(HeaderError::Part { part, parts }),
-            _ => return Err(HeaderError::Split { part, parts }),
+        if part == 0 || part > parts {
+            return Err(HeaderError::Part { part, parts });
         }
         let (compression, chunk_size) = compression(disk.flags.get(), disk.chunk_size.get())?;
         let (images, boot_index) = (disk.images.get(), disk.boot_index.get());
@@ -235,12 +236,11 @@ fn compression(flags: u32, chunk_size: u32) -> Result<(Compression, u32), Header
     let compression = match flags & header_flags::CODECS {
         header_flags::XPRESS | header_flags::XPRESS_2 => Compression::Xpress,
         header_flags::LZX => Compression::Lzx,
-        header_flags::LZMS => return Err(HeaderError::Lzms),
+        header_flags::LZMS => Compression::Lzms,
         codecs => return Err(HeaderError::Codec { flags, found: codecs.count_ones() }),
     };
-    let possible = compression.chunk_sizes();
-    if !chunk_size.is_power_of_two() || !possible.contains(&chunk_size) {
-        let (min, max) = (*possible.start(), *possible.end());
+    if !compression.has_chunk_size(chunk_size) {
+        let (min, max) = compression.chunk_sizes().into_inner();
         return Err(HeaderError::ChunkSize { compression, found: chunk_size, min, max });
     }
     Ok((compression, chunk_size))
@@ -289,7 +289,8 @@ mod tests {
         const XPRESS: u32 = header_flags::COMPRESSED | header_flags::XPRESS;
         const XPRESS_2: u32 = header_flags::COMPRESSED | header_flags::XPRESS_2;
         const LZX: u32 = header_flags::COMPRESSED | header_flags::LZX;
-        for (flags, orders) in [(XPRESS, 12..=16), (XPRESS_2, 12..=16), (LZX, 12..=21)] {
+        const LZMS: u32 = header_flags::COMPRESSED | header_flags::LZMS;
+        for (flags, orders) in [(XPRESS, 12..=16), (XPRESS_2, 12..=16), (LZX, 12..=21), (LZMS, 15..=26)] {
             for order in 0..32 {
                 let result = parse(&[(0x10, flags), (0x14, 1 << order)]);
                 assert_eq!(result.is_ok(), orders.contains(&order), "{flags:#x} 2^{order}");
@@ -304,7 +305,7 @@ mod tests {
     #[test]
     fn headers_that_cannot_be_are_refused() {
         use HeaderError as E;
-        use header_flags::{COMPRESSED, LZMS, LZX, WRITE_IN_PROGRESS, XPRESS};
+        use header_flags::{COMPRESSED, LZX, WRITE_IN_PROGRESS, XPRESS};
         for (changes, expected) in [
             (&[(0x08, 207)][..], E::Size { found: 207 }),
             (&[(0x0c, 0x1_0d01)], E::Version { found: 0x1_0d01 }),
@@ -312,8 +313,6 @@ mod tests {
             (&[(0x10, 0x8000_0000)], E::Flags { flags: 0x8000_0000, unknown: 0x8000_0000 }),
             (&[(0x10, COMPRESSED), (0x14, 0x8000)], E::Codec { flags: COMPRESSED, found: 0 }),
             (&[(0x10, COMPRESSED | LZX | XPRESS)], E::Codec { flags: COMPRESSED | LZX | XPRESS, found: 2 }),
-            (&[(0x10, COMPRESSED | LZMS)], E::Lzms),
-            (&[(0x28, 0x0003_0002)], E::Split { part: 2, parts: 3 }),
             (&[(0x28, 0x0001_0000)], E::Part { part: 0, parts: 1 }),
             (&[(0x28, 0x0001_0002)], E::Part { part: 2, parts: 1 }),
             (&[(0x28, 0x0000_0001)], E::Part { part: 1, parts: 0 }),

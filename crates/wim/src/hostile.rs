@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::testing::{BlobEntry, Built, DIRECTORY, File, Image, Node, Random, blob_entry, noise, put, sha1};
 use crate::{
     BlobSink, BlobTableError, ChunkError, EntryError, HeaderError, MetadataError, OpenError, Region, RegionError,
-    ResourceError, Wim, XmlError,
+    ResourceError, SolidError, Wim, XmlError,
 };
 
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
@@ -234,20 +234,20 @@ fn a_header_of_another_size_part_version_or_state_is_refused() {
 }
 
 #[test]
-fn split_sets_are_refused_with_what_to_do() {
+fn a_part_alone_is_refused_with_what_to_do() {
     let message = open_error(sample(None).with(0x28, &[2, 0, 3, 0])).to_string();
     assert!(message.contains("part 2 of a split WIM of 3 parts") && message.contains("join"), "{message}");
 }
 
 #[test]
-fn solid_resources_are_refused_with_what_to_do() {
+fn a_solid_blob_without_a_resource_is_refused() {
     let built = sample(None);
     let mut bytes = built.with(0x0c, &0xe00u32.to_le_bytes());
     assert!(Wim::open(bytes.clone()).is_ok(), "the newer version by itself is no hindrance");
     bytes[built.entry(1) + 7] |= 0x10;
     let error = open_error(bytes);
-    assert!(matches!(error, OpenError::BlobTable(BlobTableError::Solid { entry: 1 })));
-    assert!(error.to_string().contains("wimlib-imagex export"), "{error}");
+    let OpenError::BlobTable(BlobTableError::Solid { entry: 1, cause }) = error else { panic!("{error}") };
+    assert_eq!(cause, SolidError::NoResource);
 }
 
 #[test]

@@ -34,10 +34,28 @@ pub enum Integrity {
     },
 }
 
+impl Integrity {
+    /// Bytes and digests.
+    pub(crate) fn counts(self) -> (u64, u32) {
+        match self {
+            Self::Absent => (0, 0),
+            Self::Intact { bytes, chunks } => (bytes, chunks),
+        }
+    }
+}
+
 /// Why a file is not intact, or could not be checked.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum IntegrityError {
+    /// A part of a split set is not intact, or could not be checked.
+    #[error("part {part} of the split WIM is not intact")]
+    Part {
+        /// The part, from 1.
+        part: u16,
+        /// What is wrong with it.
+        source: Box<IntegrityError>,
+    },
     /// The file can't be read.
     #[error("can't read the WIM at {offset:#x}")]
     Read {

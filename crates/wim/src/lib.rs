@@ -16,8 +16,9 @@
 //! [`Wim::stream`] the contents. The file itself is anything that implements
 //! [`ReadAt`](nanovhd_tree::ReadAt).
 //!
-//! Uncompressed, XPRESS and LZX files are read, with every chunk size. LZMS, solid resources and
-//! split sets are refused by name.
+//! Files are read with every compression (none, XPRESS, LZX, LZMS) and chunk size that Windows has,
+//! with solid resources, as `.esd` files have them, and as [split sets](Wim::open_parts) of `.swm` files.
+//! Encrypted `.esd` files and wimlib's pipable files are refused by name.
 //!
 //! ```no_run
 //! use std::num::NonZeroUsize;
@@ -48,7 +49,8 @@
 //! ```
 //!
 //! Files may be hostile: every length and offset is checked before it is used, nothing recurses,
-//! and what is taken of memory is in proportion to bytes that the file really has. Every content
+//! and what is taken of memory is in proportion to bytes that the file really has (or bounded by the
+//! few chunks of a solid resource that are decoded at a time). Every content
 //! and all metadata are checked against their SHA-1.
 
 pub mod codec;
@@ -60,9 +62,12 @@ mod header;
 mod hostile;
 mod integrity;
 mod metadata;
+mod parts;
 mod reader;
 mod resource;
 mod select;
+mod solid;
+mod solid_chunks;
 mod stream;
 #[cfg(test)]
 mod testing;
@@ -74,9 +79,11 @@ pub use blob_table::{Blob, BlobTableError, Sha1Hex};
 pub use header::{Compression, HeaderError};
 pub use integrity::{Integrity, IntegrityError};
 pub use metadata::{EntryError, MetadataError, Note, NoteKind, SecurityError};
+pub use parts::{InFile, SetError, part_name};
 pub use reader::{ChunkError, ResourceError};
 pub use resource::{Region, RegionError};
 pub use select::{ImageSelector, SelectError};
+pub use solid::{SolidError, SolidPlace, SolidResource};
 pub use stream::{BlobError, BlobSink, StreamError};
 pub use wim::{OpenError, Wim, WimInfo};
 pub use xml::{ImageInfo, WindowsInfo, WindowsVersion, XmlError};

@@ -14,12 +14,14 @@
 //! and lengths are believed only as far as bytes of the file stand behind them.
 
 use std::io;
+use std::ops::Range;
 
 use nanovhd_tree::ReadAt;
 use thiserror::Error;
 
-use crate::codec::{DecodeError, LzxDecoder, XpressDecoder};
+use crate::codec::{DecodeError, LzmsDecoder, LzxDecoder, XpressDecoder};
 use crate::header::Compression;
+use crate::parts::{InFile, Parts};
 use crate::resource::ChunkTable;
 use crate::window::Window;
 
@@ -30,7 +32,7 @@ const PIECE: usize = 128 << 10;
 const TABLE_PIECE: usize = 64 << 10;
 
 /// How resources of the file are compressed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Format {
     pub(crate) compression: Compression,
     pub(crate) chunk_size: u32,
@@ -39,6 +41,8 @@ pub(crate) struct Format {
 /// Where a resource lies and what it holds, after the checks of [`crate::resource::Regions`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extent {
+    /// The part of a split set, from 1.
+    pub(crate) part: u16,
     pub(crate) offset: u64,
     pub(crate) stored_len: u64,
     pub(crate) len: u64,
@@ -87,19 +91,23 @@ pub enum ChunkError {
 #[non_exhaustive]
 pub enum ResourceError {
     /// The file can't be read.
-    #[error("can't read the WIM at {offset:#x}")]
+    #[error("can't read {file} at {offset:#x}")]
     Read {
-        /// Where in the file.
+        /// The file.
+        file: InFile,
+        /// Where in it.
         offset: u64,
         /// What the system says.
         #[source]
         source: io::Error,
     },
     /// A chunk is damaged.
-    #[error("chunk {chunk} at {offset:#x} is damaged")]
+    #[error("chunk {chunk} at {offset:#x} of {file} is damaged")]
     Corrupt {
         /// The chunk, from 0.
         chunk: u64,
+        /// The file.
+        file: InFile,
         /// Where it lies in the file, as far as that is known.
         offset: u64,
         /// What is wrong with it.
@@ -108,26 +116,51 @@ pub enum ResourceError {
     },
 }
 
+/// Decodes chunks, of one kind at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Decoder {
+    /// Made when the first chunk of its format comes.
+    now: Option<(Format, Codec)>,
+}
+
 #[derive(Debug)]
-enum Decoder {
+enum Codec {
     Xpress(Box<XpressDecoder>),
     Lzx(Box<LzxDecoder>),
+    Lzms(Box<LzmsDecoder>),
+}
+
+impl Codec {
+    fn new(format: Format) -> Option<Self> {
+        let chunk_size = format.chunk_size;
+        Some(match format.compression {
+            Compression::None => return None,
+            Compression::Xpress => Self::Xpress(Box::new(XpressDecoder::new(chunk_size))),
+            Compression::Lzx => Self::Lzx(Box::new(LzxDecoder::new(chunk_size))),
+            Compression::Lzms => Self::Lzms(Box::new(LzmsDecoder::new(chunk_size))),
+        })
+    }
 }
 
 impl Decoder {
-    fn new(format: Format) -> Option<Self> {
-        let chunk_size = format.chunk_size;
-        match format.compression {
-            Compression::None => None,
-            Compression::Xpress => Some(Self::Xpress(Box::new(XpressDecoder::new(chunk_size)))),
-            Compression::Lzx => Some(Self::Lzx(Box::new(LzxDecoder::new(chunk_size)))),
+    /// Decodes a chunk into all of `output`. One that is as long as that is stored as it is.
+    pub(crate) fn decode(&mut self, format: Format, input: &[u8], output: &mut [u8]) -> Result<(), DecodeError> {
+        if input.len() == output.len() {
+            output.copy_from_slice(input);
+            return Ok(());
         }
-    }
-
-    fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<(), DecodeError> {
-        match self {
-            Self::Xpress(decoder) => decoder.decode(input, output),
-            Self::Lzx(decoder) => decoder.decode(input, output),
+        let codec = match &mut self.now {
+            Some((made, codec)) if *made == format => codec,
+            now => {
+                // Regions::check lets no compressed resource pass without a codec, so there is one.
+                let codec = Codec::new(format).expect("the file has a codec");
+                &mut now.insert((format, codec)).1
+            }
+        };
+        match codec {
+            Codec::Xpress(decoder) => decoder.decode(input, output),
+            Codec::Lzx(decoder) => decoder.decode(input, output),
+            Codec::Lzms(decoder) => decoder.decode(input, output),
         }
     }
 }
@@ -135,21 +168,24 @@ impl Decoder {
 /// Reads resources one after the other, with buffers that are kept.
 #[derive(Debug)]
 pub(crate) struct Reader<'f, R> {
-    file: &'f R,
-    chunk_size: usize,
+    parts: &'f Parts<R>,
     window: Window,
-    /// Made when the first compressed resource comes.
-    decoder: Option<Decoder>,
-    format: Format,
+    /// The part that the window is over.
+    part: u16,
+    decoder: Decoder,
     table: Vec<u8>,
     out: Vec<u8>,
 }
 
 impl<'f, R: ReadAt> Reader<'f, R> {
-    pub(crate) fn new(file: &'f R, format: Format) -> Self {
-        let chunk_size = format.chunk_size as usize;
+    pub(crate) fn new(parts: &'f Parts<R>) -> Self {
         let (window, table, out) = (Window::default(), Vec::new(), Vec::new());
-        Self { file, chunk_size, window, decoder: None, format, table, out }
+        Self { parts, window, part: 0, decoder: Decoder::default(), table, out }
+    }
+
+    /// What messages call a part.
+    pub(crate) fn name(&self, part: u16) -> InFile {
+        self.parts.name(part)
     }
 
     /// Hands the content of a resource to `each`, piece by piece: offset in the content and bytes.
@@ -161,6 +197,9 @@ impl<'f, R: ReadAt> Reader<'f, R> {
         mut each: impl FnMut(u64, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let limit = limit.max(extent.offset + extent.stored_len);
+        if std::mem::replace(&mut self.part, extent.part) != extent.part {
+            self.window.clear();
+        }
         if extent.compressed {
             self.read_chunks(extent, limit, each)
         } else {
@@ -178,8 +217,9 @@ impl<'f, R: ReadAt> Reader<'f, R> {
         while done < extent.len {
             let n = piece(extent.len - done, PIECE);
             let offset = extent.offset + done;
-            let read = self.window.bytes(self.file, offset, n, limit);
-            each(done, read.map_err(|source| ResourceError::Read { offset, source })?)?;
+            let file = self.parts.name(extent.part);
+            let read = self.window.bytes(self.parts.get(extent.part).0, offset, n, limit);
+            each(done, read.map_err(|source| ResourceError::Read { file, offset, source })?)?;
             done += n as u64;
         }
         Ok(())
@@ -191,17 +231,19 @@ impl<'f, R: ReadAt> Reader<'f, R> {
         limit: u64,
         mut each: impl FnMut(u64, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut chunks = Chunks::new(extent, self.format.chunk_size)?;
+        let (file, format) = self.parts.get(extent.part);
+        let mut chunks = Chunks::new(extent, format, self.parts.name(extent.part))?;
         // As many chunks as fit the piece, but at least one.
-        let batch = self.chunk_size * (PIECE / self.chunk_size).max(1);
+        let chunk_size = format.chunk_size as usize;
+        let batch = chunk_size * (PIECE / chunk_size).max(1);
         let out_len = piece(extent.len, batch);
         if self.out.len() < out_len {
             self.out.resize(out_len, 0);
         }
         let (mut done, mut filled) = (0, 0);
         while done + (filled as u64) < extent.len {
-            let n = piece(extent.len - done - filled as u64, self.chunk_size);
-            self.read_chunk(&mut chunks, limit, filled, n)?;
+            let n = piece(extent.len - done - filled as u64, chunk_size);
+            self.read_chunk(file, &mut chunks, limit, filled..filled + n)?;
             filled += n;
             if filled == batch || done + filled as u64 == extent.len {
                 each(done, &self.out[..filled])?;
@@ -212,38 +254,38 @@ impl<'f, R: ReadAt> Reader<'f, R> {
         Ok(())
     }
 
-    /// Decodes the next chunk to `out[at..at + len]`.
-    fn read_chunk(&mut self, chunks: &mut Chunks, limit: u64, at: usize, len: usize) -> Result<(), ResourceError> {
+    /// Decodes the next chunk to this place of `out`.
+    fn read_chunk(
+        &mut self,
+        file: &R,
+        chunks: &mut Chunks,
+        limit: u64,
+        to: Range<usize>,
+    ) -> Result<(), ResourceError> {
         if chunks.needs_entries() {
-            self.read_entries(chunks, limit)?;
+            self.read_entries(file, chunks, limit)?;
         }
-        let (offset, stored) = chunks.next(&self.table, len)?;
-        let output = &mut self.out[at..at + len];
-        let read = self.window.bytes(self.file, offset, stored, limit);
-        let input = read.map_err(|source| ResourceError::Read { offset, source })?;
-        if stored == len {
-            output.copy_from_slice(input);
-            return Ok(());
-        }
-        // Regions::check lets no compressed resource pass without a codec, so there is one.
-        let decoder = self.decoder.get_or_insert_with(|| Decoder::new(self.format).expect("the file has a codec"));
-        decoder.decode(input, output).map_err(|cause| chunks.fault(offset, cause.into()))
+        let (offset, stored) = chunks.next(&self.table, to.len())?;
+        let read = self.window.bytes(file, offset, stored, limit);
+        let input = read.map_err(|source| chunks.unreadable(offset, source))?;
+        let decoded = self.decoder.decode(chunks.format, input, &mut self.out[to]);
+        decoded.map_err(|cause| chunks.fault(offset, cause.into()))
     }
 
     /// Reads the next piece of the chunk table. The first goes through the window, because the
     /// chunks follow it; the others must not disturb the window.
-    fn read_entries(&mut self, chunks: &mut Chunks, limit: u64) -> Result<(), ResourceError> {
+    fn read_entries(&mut self, file: &R, chunks: &mut Chunks, limit: u64) -> Result<(), ResourceError> {
         let (offset, len) = chunks.next_entries();
         if self.table.len() < len {
             self.table.resize(len, 0);
         }
         let first = chunks.entries_read == 0;
         let read = if first {
-            self.window.bytes(self.file, offset, len, limit).map(|bytes| self.table[..len].copy_from_slice(bytes))
+            self.window.bytes(file, offset, len, limit).map(|bytes| self.table[..len].copy_from_slice(bytes))
         } else {
-            self.file.read_exact_at(&mut self.table[..len], offset)
+            file.read_exact_at(&mut self.table[..len], offset)
         };
-        read.map_err(|source| ResourceError::Read { offset, source })?;
+        read.map_err(|source| chunks.unreadable(offset, source))?;
         chunks.entries_came(len);
         Ok(())
     }
@@ -257,6 +299,8 @@ fn piece(rest: u64, most: usize) -> usize {
 /// Walks the chunk table of one resource.
 #[derive(Debug)]
 struct Chunks {
+    file: InFile,
+    format: Format,
     table_offset: u64,
     entry_len: usize,
     /// Entries in the whole table.
@@ -274,14 +318,16 @@ struct Chunks {
 }
 
 impl Chunks {
-    fn new(extent: &Extent, chunk_size: u32) -> Result<Self, ResourceError> {
-        let table = ChunkTable::of(extent.len, chunk_size);
+    fn new(extent: &Extent, format: Format, file: InFile) -> Result<Self, ResourceError> {
+        let table = ChunkTable::of(extent.len, format.chunk_size);
         let stored_len = extent.stored_len;
         if !table.fits(stored_len) {
             let cause = ChunkError::NoRoom { stored_len, chunks: table.chunks, table_len: table.len };
-            return Err(ResourceError::Corrupt { chunk: 0, offset: extent.offset, cause });
+            return Err(ResourceError::Corrupt { chunk: 0, file, offset: extent.offset, cause });
         }
         Ok(Self {
+            file,
+            format,
             table_offset: extent.offset,
             entry_len: table.entry_len,
             entries: table.chunks.saturating_sub(1),
@@ -342,11 +388,15 @@ impl Chunks {
 
     /// A fault of the chunk that [`Chunks::next`] returned last.
     fn fault(&self, offset: u64, cause: ChunkError) -> ResourceError {
-        ResourceError::Corrupt { chunk: self.chunk.saturating_sub(1), offset, cause }
+        ResourceError::Corrupt { chunk: self.chunk.saturating_sub(1), file: self.file, offset, cause }
     }
 
     fn fault_here(&self, offset: u64, cause: ChunkError) -> ResourceError {
-        ResourceError::Corrupt { chunk: self.chunk, offset, cause }
+        ResourceError::Corrupt { chunk: self.chunk, file: self.file, offset, cause }
+    }
+
+    fn unreadable(&self, offset: u64, source: io::Error) -> ResourceError {
+        ResourceError::Read { file: self.file, offset, source }
     }
 }
 
@@ -358,13 +408,13 @@ mod tests {
     const FORMAT: Format = Format { compression: Compression::Xpress, chunk_size: 4096 };
 
     fn extent(offset: u64, stored: &[u8], len: usize) -> Extent {
-        Extent { offset, stored_len: stored.len() as u64, len: len as u64, compressed: true }
+        Extent { part: 1, offset, stored_len: stored.len() as u64, len: len as u64, compressed: true }
     }
 
     /// The content of a resource that lies at the start of `file`.
     fn read(file: &Vec<u8>, extent: &Extent) -> Result<Vec<u8>, ResourceError> {
         let mut content = Vec::new();
-        Reader::new(file, FORMAT).read(extent, 0, |offset, bytes| {
+        Reader::new(&Parts::new(vec![(file, FORMAT)])).read(extent, 0, |offset, bytes| {
             assert_eq!(offset, content.len() as u64, "pieces come in order");
             content.extend_from_slice(bytes);
             Ok::<(), ResourceError>(())
@@ -401,7 +451,8 @@ mod tests {
             extents.push(extent(file.len() as u64, &stored, content.len()));
             file.extend(stored);
         }
-        let mut reader = Reader::new(&file, FORMAT);
+        let parts = Parts::new(vec![(&file, FORMAT)]);
+        let mut reader = Reader::new(&parts);
         for (extent, content) in extents.iter().zip(&contents) {
             let mut got = Vec::new();
             let taken = reader.read(extent, file.len() as u64, |_, bytes| {
@@ -438,9 +489,9 @@ mod tests {
             let chunks = len.div_ceil(u64::from(chunk_size));
             let starts = (1..chunks).map(|chunk| chunk * u64::from(chunk_size));
             let table: Vec<u8> = starts.flat_map(|start| start.to_le_bytes()[..entry_len].to_vec()).collect();
-            let extent = Extent { offset: 0, stored_len: len + table.len() as u64, len, compressed: true };
-            let file = Sparse { table };
-            let mut reader = Reader::new(&file, format);
+            let extent = Extent { part: 1, offset: 0, stored_len: len + table.len() as u64, len, compressed: true };
+            let parts = Parts::new(vec![(Sparse { table }, format)]);
+            let mut reader = Reader::new(&parts);
             let mut pieces = 0;
             let result = reader.read(&extent, 0, |_, bytes| {
                 pieces += 1;
@@ -466,7 +517,7 @@ mod tests {
 
     fn fault(stored: &[u8], len: usize) -> (u64, u64, ChunkError) {
         match read(&stored.to_vec(), &extent(0, stored, len)) {
-            Err(ResourceError::Corrupt { chunk, offset, cause }) => (chunk, offset, cause),
+            Err(ResourceError::Corrupt { chunk, offset, cause, .. }) => (chunk, offset, cause),
             other => panic!("{other:?}"),
         }
     }
@@ -497,14 +548,14 @@ mod tests {
     #[test]
     fn a_length_without_bytes_behind_it_takes_no_memory() {
         let stored = vec![0; 100];
-        let lying = Extent { offset: 0, stored_len: 100, len: u64::MAX, compressed: true };
+        let lying = Extent { part: 1, offset: 0, stored_len: 100, len: u64::MAX, compressed: true };
         let error = read(&stored, &lying).unwrap_err();
         assert!(matches!(error, ResourceError::Corrupt { cause: ChunkError::NoRoom { .. }, .. }), "{error:?}");
     }
 
     #[test]
     fn a_file_that_ends_too_early_is_a_read_error_with_its_place() {
-        let plain = Extent { offset: 10, stored_len: 100, len: 100, compressed: false };
+        let plain = Extent { part: 1, offset: 10, stored_len: 100, len: 100, compressed: false };
         let error = read(&vec![0; 50], &plain).unwrap_err();
         assert!(matches!(error, ResourceError::Read { offset: 10, .. }), "{error:?}");
     }

@@ -173,14 +173,8 @@ impl Regions {
 
     /// Checks a resource by itself.
     pub(crate) fn check(&self, region: Region, resource: &Resource) -> Result<(), RegionError> {
-        let &Resource { offset, stored_len, len, .. } = resource;
-        let file_len = self.file_len;
-        if offset < HEADER_SIZE as u64 {
-            return Err(RegionError::InHeader { region, offset });
-        }
-        if offset.checked_add(stored_len).is_none_or(|end| end > file_len) {
-            return Err(RegionError::PastEnd { region, offset, stored_len, file_len });
-        }
+        self.check_place(region, resource)?;
+        let &Resource { stored_len, len, .. } = resource;
         match self.chunk_size {
             _ if !resource.is_compressed() && stored_len != len => {
                 Err(RegionError::Lengths { region, stored_len, len })
@@ -197,9 +191,29 @@ impl Regions {
         }
     }
 
+    /// Checks where a resource lies.
+    fn check_place(&self, region: Region, resource: &Resource) -> Result<(), RegionError> {
+        let &Resource { offset, stored_len, .. } = resource;
+        let file_len = self.file_len;
+        if offset < HEADER_SIZE as u64 {
+            return Err(RegionError::InHeader { region, offset });
+        }
+        if offset.checked_add(stored_len).is_none_or(|end| end > file_len) {
+            return Err(RegionError::PastEnd { region, offset, stored_len, file_len });
+        }
+        Ok(())
+    }
+
     /// Checks a resource and keeps its place, so that [`Regions::finish`] finds what overlaps it.
     pub(crate) fn take(&mut self, region: Region, resource: &Resource) -> Result<(), RegionError> {
         self.check(region, resource)?;
+        self.used.push((resource.offset, resource.offset + resource.stored_len, region));
+        Ok(())
+    }
+
+    /// The same for a solid resource, whose lengths are for others to check.
+    pub(crate) fn take_solid(&mut self, region: Region, resource: &Resource) -> Result<(), RegionError> {
+        self.check_place(region, resource)?;
         self.used.push((resource.offset, resource.offset + resource.stored_len, region));
         Ok(())
     }

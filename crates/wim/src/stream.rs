@@ -7,23 +7,27 @@
 //! ```
 //!
 //! Workers take batches in the order of the file: either several small blobs that lie close
-//! together, read at once, or one big blob, read piece by piece. Each has its own buffers of a few
-//! MiB, used again and again.
+//! together, read at once, or one big blob, read piece by piece, or [chunks of a solid
+//! resource](solid). Each has its own buffers of a few MiB, used again and again; those for solid
+//! resources are shared, since they are larger.
 //!
 //! When blobs are damaged, the error is that of the first of them in the file, however many
 //! threads there are: a worker that finds one lets the others finish what lies before it.
 
+mod solid;
+
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use nanovhd_tree::ReadAt;
 use sha1::{Digest, Sha1};
 use thiserror::Error;
 
-use crate::blob_table::{Blob, Sha1Hex};
+use crate::blob_table::{Blob, BlobTable, Sha1Hex};
 use crate::format::Sha1Digest;
-use crate::reader::{ChunkError, Extent, Format, Reader, ResourceError};
+use crate::parts::{InFile, Parts};
+use crate::reader::{ChunkError, Extent, Reader, ResourceError};
 
 /// How much of the file goes into one batch: reads of this size are as fast as larger ones, and
 /// the work stays evenly spread.
@@ -73,10 +77,12 @@ pub enum BlobError {
         limit: u64,
     },
     /// The file can't be read.
-    #[error("can't read blob {blob} at {offset:#x} of the WIM")]
+    #[error("can't read blob {blob} at {offset:#x} of {file}")]
     Read {
         /// The blob.
         blob: u32,
+        /// The file.
+        file: InFile,
         /// Where in the file.
         offset: u64,
         /// What the system says.
@@ -84,7 +90,7 @@ pub enum BlobError {
         source: io::Error,
     },
     /// A chunk is damaged.
-    #[error("blob {blob} (SHA-1 {sha1}) is damaged: chunk {chunk} at {offset:#x} of the WIM can't be decoded")]
+    #[error("blob {blob} (SHA-1 {sha1}) is damaged: chunk {chunk} at {offset:#x} of {file} can't be decoded")]
     Corrupt {
         /// The blob.
         blob: u32,
@@ -92,6 +98,8 @@ pub enum BlobError {
         sha1: Sha1Hex,
         /// The chunk, from 0.
         chunk: u64,
+        /// The file.
+        file: InFile,
         /// Where it lies in the file.
         offset: u64,
         /// What is wrong with it.
@@ -99,11 +107,13 @@ pub enum BlobError {
         cause: ChunkError,
     },
     /// The content is not what it should be.
-    #[error("blob {blob} at {offset:#x} of the WIM is damaged: its SHA-1 is {found}, expected {expected}")]
+    #[error("blob {blob} at {offset:#x} of {file} is damaged: its SHA-1 is {found}, expected {expected}")]
     Digest {
         /// The blob.
         blob: u32,
-        /// Where it lies in the file.
+        /// The file.
+        file: InFile,
+        /// Where it lies in the file, or the solid resource that it is in.
         offset: u64,
         /// Its SHA-1 in the blob table.
         expected: Sha1Hex,
@@ -113,13 +123,23 @@ pub enum BlobError {
 }
 
 impl BlobError {
-    fn new(index: u32, blob: &Blob, cause: ResourceError) -> Self {
+    pub(crate) fn new(index: u32, blob: &Blob, cause: ResourceError) -> Self {
         match cause {
-            ResourceError::Read { offset, source } => Self::Read { blob: index, offset, source },
-            ResourceError::Corrupt { chunk, offset, cause } => {
-                Self::Corrupt { blob: index, sha1: Sha1Hex(blob.sha1), chunk, offset, cause }
+            ResourceError::Read { file, offset, source } => Self::Read { blob: index, file, offset, source },
+            ResourceError::Corrupt { chunk, file, offset, cause } => {
+                Self::Corrupt { blob: index, sha1: Sha1Hex(blob.sha1), chunk, file, offset, cause }
             }
         }
+    }
+
+    /// Checks the digest of a content that was read whole.
+    pub(crate) fn check((blob, entry): (u32, &Blob), hasher: Sha1, file: InFile) -> Result<(), Self> {
+        let found: Sha1Digest = hasher.finalize().into();
+        if found == entry.sha1 {
+            return Ok(());
+        }
+        let (expected, found) = (Sha1Hex(entry.sha1), Sha1Hex(found));
+        Err(Self::Digest { blob, file, offset: entry.offset, expected, found })
     }
 
     /// Which blob it is about.
@@ -182,7 +202,7 @@ impl<E> From<ResourceError> for Fault<E> {
     }
 }
 
-/// Reads one blob and hashes it. `each` gets the pieces.
+/// Reads one blob that is not in a solid resource and hashes it. `each` gets the pieces.
 pub(crate) fn read_verified<R: ReadAt, E: From<BlobError>>(
     reader: &mut Reader<'_, R>,
     (index, blob): (u32, &Blob),
@@ -199,35 +219,39 @@ pub(crate) fn read_verified<R: ReadAt, E: From<BlobError>>(
         Err(Fault::Resource(cause)) => return Err(BlobError::new(index, blob, cause).into()),
         Err(Fault::Taker(error)) => return Err(error),
     }
-    let found: Sha1Digest = hasher.finalize().into();
-    if found != blob.sha1 {
-        let (expected, found) = (Sha1Hex(blob.sha1), Sha1Hex(found));
-        return Err(BlobError::Digest { blob: index, offset: blob.offset, expected, found }.into());
-    }
-    Ok(())
+    Ok(BlobError::check((index, blob), hasher, reader.name(blob.part))?)
 }
 
+/// Where a blob lies that is not in a solid resource.
 pub(crate) fn extent(blob: &Blob) -> Extent {
-    Extent { offset: blob.offset, stored_len: blob.stored_len, len: blob.len, compressed: blob.compressed }
+    Extent {
+        part: blob.part,
+        offset: blob.offset,
+        stored_len: blob.stored_len,
+        len: blob.len,
+        compressed: blob.compressed,
+    }
 }
 
 /// Streams the blobs that `wanted` lists; see [`crate::Wim::stream`].
 pub(crate) fn stream<R: ReadAt>(
-    (file, format): (&R, Format),
-    blobs: &[Blob],
+    parts: &Parts<R>,
+    table: &BlobTable,
     wanted: &[u32],
     threads: NonZeroUsize,
     sink: &dyn BlobSink,
 ) -> Result<(), StreamError> {
-    check_wanted(blobs, wanted)?;
-    let queue = Queue { blobs, wanted, state: Mutex::new(State { next: 0, stop: Stop::Never, error: None }) };
-    let work = || queue.work(&mut Reader::new(file, format), sink);
+    check_wanted(&table.blobs, wanted)?;
+    // A solid blob may be work for several.
+    let solid = wanted.iter().any(|&index| table.blobs[index as usize].solid.is_some());
+    let threads = if solid { threads.get() } else { threads.get().min(wanted.len()) };
+    let queue = Queue { parts, table, wanted, state: Mutex::default(), changed: Condvar::new() };
     std::thread::scope(|scope| {
         // The calling thread is one of the workers.
-        for _ in 1..threads.get().min(wanted.len()) {
-            scope.spawn(work);
+        for _ in 1..threads {
+            scope.spawn(|| queue.work(sink));
         }
-        work();
+        queue.work(sink);
     });
     queue.state.into_inner().unwrap_or_else(PoisonError::into_inner).error.map_or(Ok(()), Err)
 }
@@ -245,22 +269,34 @@ fn check_wanted(blobs: &[Blob], wanted: &[u32]) -> Result<(), StreamError> {
 }
 
 /// The work that is left, and what went wrong.
-struct Queue<'q> {
-    blobs: &'q [Blob],
+struct Queue<'q, R> {
+    parts: &'q Parts<R>,
+    table: &'q BlobTable,
     wanted: &'q [u32],
     state: Mutex<State>,
+    /// Told of what a worker may be waiting for.
+    changed: Condvar,
 }
 
+#[derive(Default)]
 struct State {
-    /// The first of the wanted blobs that no worker has.
+    /// The first of the wanted blobs that no worker has, or not all of.
     next: usize,
     stop: Stop,
     error: Option<StreamError>,
+    solid: solid::Progress,
+}
+
+/// What a worker takes.
+enum Work<'q> {
+    Blobs(&'q [u32]),
+    Chunks(solid::Task),
 }
 
 /// Where workers stop because of an error.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum Stop {
+    #[default]
     Never,
     /// At this blob: what lies before it may hold an earlier error, which is then the one to report.
     At(u32),
@@ -291,90 +327,161 @@ impl From<BlobError> for Interrupted {
     }
 }
 
-impl<'q> Queue<'q> {
-    fn work<R: ReadAt>(&self, reader: &mut Reader<'_, R>, sink: &dyn BlobSink) {
-        while let Some(batch) = self.take() {
-            let limit = batch.last().map_or(0, |&last| end(&self.blobs[last as usize]));
-            let mut previous = None;
-            for &index in batch {
-                if previous.replace(index) == Some(index) {
-                    continue;
-                }
-                if self.lock().stop.stops(index) {
-                    return;
-                }
-                if let Err(error) = self.read(reader, index, limit, sink) {
-                    self.fail(error);
-                    return;
-                }
+impl From<StreamError> for Interrupted {
+    fn from(error: StreamError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl Interrupted {
+    /// The other's error is on record already.
+    fn error(self) -> Result<(), StreamError> {
+        match self {
+            Self::ByOther => Ok(()),
+            Self::Error(error) => Err(error),
+        }
+    }
+}
+
+/// Ends the others' work when a worker panics: they might wait for it.
+struct StopOnPanic<'w, 'q, R>(&'w Queue<'q, R>);
+
+impl<R> Drop for StopOnPanic<'_, '_, R> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lock().stop = Stop::Now;
+            self.0.changed.notify_all();
+        }
+    }
+}
+
+impl<R> Queue<'_, R> {
+    /// Keeps the error if it is about an earlier blob than the one that is known.
+    fn fail(&self, error: StreamError) {
+        self.lock().fail(error);
+        self.changed.notify_all();
+    }
+
+    fn stops(&self, blob: u32) -> bool {
+        self.lock().stop.stops(blob)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A worker that panicked left a state that is whole, and the panic is passed on anyway.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn fail(&mut self, error: StreamError) {
+        let blob = error.blob().unwrap_or(0);
+        let first = self.error.as_ref().and_then(StreamError::blob).is_none_or(|known| blob < known);
+        self.stop = match (&error, self.stop) {
+            (StreamError::Sink { .. }, _) | (_, Stop::Now) => Stop::Now,
+            (_, Stop::At(at)) if at <= blob => Stop::At(at),
+            _ => Stop::At(blob),
+        };
+        if first {
+            self.error = Some(error);
+        }
+    }
+}
+
+impl<'q, R: ReadAt> Queue<'q, R> {
+    fn work(&self, sink: &dyn BlobSink) {
+        let _guard = StopOnPanic(self);
+        let mut reader = Reader::new(self.parts);
+        while let Some(work) = self.take() {
+            let result = match work {
+                Work::Blobs(batch) => self.batch(&mut reader, batch, sink),
+                Work::Chunks(task) => self.chunks(task, sink),
+            };
+            if let Err(error) = result {
+                self.fail(error);
+                return;
             }
         }
     }
 
-    fn read<R: ReadAt>(
+    fn batch(&self, reader: &mut Reader<'_, R>, batch: &[u32], sink: &dyn BlobSink) -> Result<(), StreamError> {
+        let limit = batch.last().map_or(0, |&last| end(self.blob(last)));
+        let mut previous = None;
+        for &index in batch {
+            if previous.replace(index) == Some(index) {
+                continue;
+            }
+            if self.stops(index) {
+                break;
+            }
+            self.read(reader, index, limit, sink)?;
+        }
+        Ok(())
+    }
+
+    fn blob(&self, index: u32) -> &'q Blob {
+        &self.table.blobs[index as usize]
+    }
+
+    fn read(
         &self,
         reader: &mut Reader<'_, R>,
         index: u32,
         limit: u64,
         sink: &dyn BlobSink,
     ) -> Result<(), StreamError> {
-        let blob = (index, &self.blobs[index as usize]);
         let sink_error = |source| Interrupted::Error(StreamError::Sink { blob: index, source });
-        let result = read_verified(reader, blob, limit, |offset, bytes| {
-            if self.lock().stop.stops(index) {
+        let result = read_verified(reader, (index, self.blob(index)), limit, |offset, bytes| {
+            if self.stops(index) {
                 return Err(Interrupted::ByOther);
             }
             sink.write(index, offset, bytes).map_err(sink_error)
         });
-        match result.and_then(|()| sink.finish(index).map_err(sink_error)) {
-            Err(Interrupted::Error(error)) => Err(error),
-            // The other's error is on record already.
-            Ok(()) | Err(Interrupted::ByOther) => Ok(()),
+        result.and_then(|()| sink.finish(index).map_err(sink_error)).or_else(Interrupted::error)
+    }
+
+    /// The next piece of work. Waits while there is no memory for it.
+    fn take(&self) -> Option<Work<'q>> {
+        let mut state = self.lock();
+        loop {
+            let &first = self.wanted.get(state.next)?;
+            if state.stop.stops(first) {
+                return None;
+            }
+            let Some(place) = self.blob(first).solid else {
+                let count = self.batch_len(&self.wanted[state.next..]);
+                let from = state.next;
+                state.next += count;
+                return Some(Work::Blobs(&self.wanted[from..][..count]));
+            };
+            match self.take_chunks(&mut state, first, place) {
+                Ok(Some(task)) => return Some(Work::Chunks(task)),
+                Ok(None) => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Err(error) => {
+                    state.fail(error);
+                    self.changed.notify_all();
+                    return None;
+                }
+            }
         }
     }
 
-    /// The next batch: blobs within [`BATCH`] bytes of the file, or one that is longer.
-    fn take(&self) -> Option<&'q [u32]> {
-        let mut state = self.lock();
-        let rest = self.wanted.get(state.next..)?;
-        let &first = rest.first()?;
-        if state.stop.stops(first) {
-            return None;
-        }
-        let start = self.blobs[first as usize].offset;
-        let mut reached = end(&self.blobs[first as usize]);
+    /// How many of these blobs are the next batch: those within [`BATCH`] bytes of the file, or one
+    /// that is longer.
+    fn batch_len(&self, wanted: &[u32]) -> usize {
+        let first = self.blob(wanted[0]);
+        let mut reached = end(first);
         let mut count = 1;
-        for &index in &rest[1..] {
-            let blob = &self.blobs[index as usize];
-            let again = index == rest[count - 1];
-            if !again && (end(blob) - start > BATCH || blob.offset > reached + GAP) {
+        for &index in &wanted[1..] {
+            let blob = self.blob(index);
+            let again = index == wanted[count - 1];
+            let beside = blob.solid.is_none() && blob.part == first.part;
+            if !beside || !again && (end(blob) - first.offset > BATCH || blob.offset > reached + GAP) {
                 break;
             }
             reached = reached.max(end(blob));
             count += 1;
         }
-        state.next += count;
-        Some(&rest[..count])
-    }
-
-    /// Keeps the error if it is about an earlier blob than the one that is known.
-    fn fail(&self, error: StreamError) {
-        let mut state = self.lock();
-        let blob = error.blob().unwrap_or(0);
-        let first = state.error.as_ref().and_then(StreamError::blob).is_none_or(|known| blob < known);
-        state.stop = match (&error, state.stop) {
-            (StreamError::Sink { .. }, _) | (_, Stop::Now) => Stop::Now,
-            (_, Stop::At(at)) if at <= blob => Stop::At(at),
-            _ => Stop::At(blob),
-        };
-        if first {
-            state.error = Some(error);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // A worker that panicked left a state that is whole, and the panic is passed on anyway.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        count
     }
 }
 

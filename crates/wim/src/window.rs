@@ -42,6 +42,11 @@ impl Window {
         Ok(&self.buf[from..from + len])
     }
 
+    /// Forgets what was read, because what comes is of another file.
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
+
     /// Makes the window start at `at`, where its first `kept` bytes are in place already.
     fn fill<R: ReadAt>(&mut self, file: &R, at: u64, kept: usize, len: usize, limit: u64) -> Result<()> {
         let useful = usize::try_from(limit.saturating_sub(at)).unwrap_or(usize::MAX);

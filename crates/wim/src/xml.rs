@@ -125,7 +125,10 @@ pub enum XmlError {
         found: String,
     },
     /// The content is encrypted.
-    #[error("the XML data say that the file is an encrypted ESD; it has to be decrypted first")]
+    #[error(
+        "the XML data say that the file is an encrypted ESD (<ESD><ENCRYPTED>), as some downloads of Windows are: only \
+         the installer that it came with has the key; use an ISO image or an ESD that is not encrypted"
+    )]
     Encrypted,
     /// The image numbers are not 1, 2, … each once.
     #[error("the XML data have an image with INDEX={found:?}, expected each of 1 to {images} once")]

@@ -7,7 +7,7 @@ use thiserror::Error;
 /// A place in a chunk: how far the decoder had read and written when it found the fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
-    /// Bits read from the compressed chunk.
+    /// Bits read from the compressed chunk; of LZMS, which reads from both ends, all of them.
     pub input_bit: u64,
     /// Bytes written of the uncompressed chunk.
     pub output: usize,
@@ -55,6 +55,14 @@ pub enum DecodeError {
         len: usize,
         /// Bytes a chunk can hold.
         max: usize,
+    },
+    /// A length of the input that no chunk has.
+    #[error("{len} bytes of compressed data, expected an even number from {min} on")]
+    InputLength {
+        /// Bytes of input.
+        len: usize,
+        /// The fewest that there can be.
+        min: usize,
     },
     /// The input ends too early.
     #[error("compressed data ends after {len} bytes, but the decoder is at {at}")]

@@ -28,11 +28,13 @@ mod encode;
 mod error;
 mod huffman;
 mod lz;
+mod lzms;
 mod lzx;
 #[cfg(test)]
 mod vectors;
 mod xpress;
 
 pub use error::{Code, DecodeError, Position};
+pub use lzms::LzmsDecoder;
 pub use lzx::LzxDecoder;
 pub use xpress::XpressDecoder;

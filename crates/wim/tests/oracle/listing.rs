@@ -82,7 +82,7 @@ fn hex(text: &str) -> u32 {
 }
 
 /// Says the same of our own tree.
-fn of_tree<R: ReadAt>(wim: &Wim<R>, tree: &Tree) -> Listing {
+pub(crate) fn of_tree<R: ReadAt>(wim: &Wim<R>, tree: &Tree) -> Listing {
     let mut listing = Listing::new();
     listing.insert("/".to_owned(), detail(wim, tree, None));
     for step in tree.walk() {

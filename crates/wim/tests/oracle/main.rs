@@ -9,5 +9,6 @@ mod builder;
 mod captured;
 mod corpus;
 mod listing;
+mod packed;
 mod sample;
 mod tool;

@@ -91,7 +91,7 @@ fn anywhere(error: DecodeError) -> DecodeError {
         | DecodeError::MatchBeforeStart { at, .. }
         | DecodeError::MatchPastEnd { at, .. }
         | DecodeError::LengthEscape { at, .. } => *at = NOWHERE,
-        DecodeError::OutputTooLong { .. } => {}
+        DecodeError::OutputTooLong { .. } | DecodeError::InputLength { .. } => {}
     }
     error
 }

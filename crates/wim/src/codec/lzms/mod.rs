@@ -1,0 +1,317 @@
+//! LZMS, the compression of Windows 8 and later for images that are downloaded.
+//!
+//! There is no specification. What is told here is what wimlib found out and Windows' files show.
+//!
+//! ```text
+//!   chunk:   words ─► decisions            ◄─ words of codewords and numbers
+//!            ├── range coder, forwards ────┼──── bits, backwards ────┤
+//!
+//!   item:    0            literal             literal code
+//!            1 0 0        match               offset code, length code
+//!            1 0 1 …      match from a recent offset: 0, 10 or 11, length code
+//!            1 1 0        delta match         power code, delta offset code, length code
+//!            1 1 1 …      delta match from a recent source
+//! ```
+//!
+//! The decisions on the left are bits of a [range coder](range); what is on the right comes in
+//! [Huffman codes that adapt](adaptive) and, after symbols that stand for [runs of values](slots),
+//! as plain bits. A match of any length from 1 on copies bytes that came `offset` bytes before. A
+//! delta match continues series of numbers: with a span of 1 to 128 bytes, which is two to the
+//! power, it copies the differences between bytes and those a span before them. Offsets of delta
+//! matches are counted in spans. Recent sources are kept [per kind](recent).
+//!
+//! Encoders [translate x86 code](x86) beforehand, and every chunk stands alone. Chunks have an even
+//! number of bytes.
+
+mod adaptive;
+mod back;
+mod range;
+mod recent;
+mod slots;
+mod x86;
+
+use self::adaptive::{Adaptive, Builder};
+use self::back::Back;
+use self::range::{Decision, Range};
+use self::recent::Recent;
+use self::slots::{LENGTH_SLOTS, LENGTHS, MAX_CHUNK, OFFSET_SLOTS, OFFSETS, Slot, offset_slots};
+use self::x86::X86;
+use super::copy::{SLACK, copy_exact, copy_fast};
+use super::{DecodeError, Position};
+
+/// Symbols after which codes are made anew.
+const INTERVAL: u32 = 1024;
+const SHORT_INTERVAL: u32 = 512;
+
+/// The shortest chunk: two words for the range coder.
+const MIN_INPUT: usize = 4;
+
+type Literals = Adaptive<10, { 1 << 10 }, 256>;
+type Lengths = Adaptive<9, { 1 << 9 }, LENGTHS>;
+type Offsets = Adaptive<11, { 1 << 11 }, OFFSETS>;
+type Powers = Adaptive<7, { 1 << 7 }, 8>;
+
+/// Decodes chunks that are compressed with LZMS.
+#[derive(Debug)]
+pub struct LzmsDecoder {
+    chunk_size: usize,
+    codes: Box<Codes>,
+    x86: X86,
+}
+
+impl LzmsDecoder {
+    /// A decoder for chunks of up to `chunk_size` bytes, which is at most 64 MiB. It takes less than
+    /// 400 KiB, however long the chunks are.
+    pub fn new(chunk_size: u32) -> Self {
+        let chunk_size = (chunk_size as usize).min(MAX_CHUNK);
+        Self { chunk_size, codes: Box::new(Codes::new()), x86: X86::new() }
+    }
+
+    /// Decodes the chunk `input` into `output`, whose length is that of the uncompressed chunk.
+    ///
+    /// # Errors
+    /// `input` is no chunk of that length. The content of `output` is unspecified then.
+    pub fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<(), DecodeError> {
+        if output.len() > self.chunk_size {
+            return Err(DecodeError::OutputTooLong { len: output.len(), max: self.chunk_size });
+        }
+        if input.len() < MIN_INPUT || !input.len().is_multiple_of(2) {
+            return Err(DecodeError::InputLength { len: input.len(), min: MIN_INPUT });
+        }
+        self.codes.start(output.len());
+        items(&mut self.codes, &mut Decisions::new(), input, output)?;
+        self.x86.undo(output);
+        Ok(())
+    }
+}
+
+/// The codes of a chunk.
+#[derive(Debug)]
+struct Codes {
+    literals: Literals,
+    lengths: Lengths,
+    offsets: Offsets,
+    delta_offsets: Offsets,
+    powers: Powers,
+    builder: Builder,
+}
+
+impl Codes {
+    fn new() -> Self {
+        Self {
+            literals: Adaptive::new(INTERVAL),
+            lengths: Adaptive::new(SHORT_INTERVAL),
+            offsets: Adaptive::new(INTERVAL),
+            delta_offsets: Adaptive::new(INTERVAL),
+            powers: Adaptive::new(SHORT_INTERVAL),
+            builder: Builder::new(),
+        }
+    }
+
+    /// What holds at the start of a chunk of `len` bytes.
+    fn start(&mut self, len: usize) {
+        let (slots, builder) = (offset_slots(len), &mut self.builder);
+        self.literals.start(256, builder);
+        self.lengths.start(LENGTHS, builder);
+        self.offsets.start(slots, builder);
+        self.delta_offsets.start(slots, builder);
+        self.powers.start(8, builder);
+    }
+
+    /// Takes a literal, up to 15 bits.
+    #[inline(always)]
+    fn literal(&mut self, bits: &mut Back<'_>) -> u8 {
+        self.literals.symbol(bits, &mut self.builder).to_le_bytes()[0]
+    }
+
+    /// Takes an offset, up to 34 bits.
+    #[inline(always)]
+    fn offset(&mut self, bits: &mut Back<'_>) -> u32 {
+        value(OFFSET_SLOTS[self.offsets.symbol(bits, &mut self.builder)], bits)
+    }
+
+    /// Takes a length, up to 45 bits.
+    #[inline(always)]
+    fn length(&mut self, bits: &mut Back<'_>) -> usize {
+        value(LENGTH_SLOTS[self.lengths.symbol(bits, &mut self.builder)], bits) as usize
+    }
+
+    /// Takes the source of a delta match, up to 49 bits.
+    #[inline(always)]
+    fn delta(&mut self, bits: &mut Back<'_>) -> Delta {
+        let power = self.powers.symbol(bits, &mut self.builder) & 7;
+        let offset = value(OFFSET_SLOTS[self.delta_offsets.symbol(bits, &mut self.builder)], bits);
+        Delta { span: 1 << power, spans: offset }
+    }
+}
+
+#[inline(always)]
+fn value(slot: Slot, bits: &mut Back<'_>) -> u32 {
+    slot.base.wrapping_add(bits.take(slot.bits))
+}
+
+/// Where a delta match comes from.
+#[derive(Debug, Clone, Copy)]
+struct Delta {
+    /// Bytes between those whose differences are copied.
+    span: usize,
+    /// How many spans before the match its source is.
+    spans: u32,
+}
+
+/// All kinds of decisions.
+#[derive(Debug)]
+struct Decisions {
+    is_match: Decision<16>,
+    is_delta: Decision<32>,
+    from_recent: Decision<64>,
+    recent: [Decision<64>; 2],
+    delta_from_recent: Decision<64>,
+    recent_delta: [Decision<64>; 2],
+}
+
+impl Decisions {
+    fn new() -> Self {
+        Self {
+            is_match: Decision::NEW,
+            is_delta: Decision::NEW,
+            from_recent: Decision::NEW,
+            recent: [Decision::NEW; 2],
+            delta_from_recent: Decision::NEW,
+            recent_delta: [Decision::NEW; 2],
+        }
+    }
+}
+
+/// Which of the three recent sources is meant.
+#[inline(always)]
+fn which(range: &mut Range<'_>, [first, second]: &mut [Decision<64>; 2]) -> usize {
+    if !range.decide(first) {
+        0
+    } else if !range.decide(second) {
+        1
+    } else {
+        2
+    }
+}
+
+/// Both ends of the input, for errors.
+#[derive(Clone, Copy)]
+struct Ends<'a> {
+    range: Range<'a>,
+    bits: Back<'a>,
+    len: usize,
+}
+
+impl Ends<'_> {
+    fn position(&self, output: usize) -> Position {
+        Position { input_bit: self.range.consumed(self.len) * 8 + self.bits.consumed(self.len), output }
+    }
+
+    fn check(&self, output: usize) -> Result<(), DecodeError> {
+        if self.range.is_past() || self.bits.consumed(self.len) > self.len as u64 * 8 {
+            return Err(DecodeError::Truncated { len: self.len, at: self.position(output) });
+        }
+        Ok(())
+    }
+
+    /// A fault found here, which is only the end of the input if that has been passed.
+    #[cold]
+    #[inline(never)]
+    fn fault(self, output: usize, fault: impl FnOnce(Position) -> DecodeError) -> DecodeError {
+        self.check(output).err().unwrap_or_else(|| fault(self.position(output)))
+    }
+}
+
+/// Decodes all of `out`.
+#[inline(never)]
+fn items(codes: &mut Codes, decisions: &mut Decisions, input: &[u8], out: &mut [u8]) -> Result<(), DecodeError> {
+    let mut range = Range::new(input);
+    let mut bits = Back::new(input);
+    let mut offsets = Recent::new([1, 2, 3, 4]);
+    let mut deltas = Recent::new([1, 2, 3, 4].map(|spans| Delta { span: 1, spans }));
+    // Whether the item before was a match, or a delta match: 1 or 0.
+    let (mut after_match, mut after_delta) = (0, 0);
+    let mut at = 0;
+    while at < out.len() {
+        bits.refill();
+        if !range.decide(&mut decisions.is_match) {
+            out[at] = codes.literal(&mut bits);
+            at += 1;
+            (after_match, after_delta) = (0, 0);
+        } else if !range.decide(&mut decisions.is_delta) {
+            let offset = if range.decide(&mut decisions.from_recent) {
+                offsets.again(which(&mut range, &mut decisions.recent) + after_match)
+            } else {
+                let offset = codes.offset(&mut bits);
+                offsets.push(offset);
+                offset
+            };
+            (after_match, after_delta) = (1, 0);
+            bits.refill();
+            let length = codes.length(&mut bits);
+            if !copy(out, at, offset as usize, length) {
+                let ends = Ends { range, bits, len: input.len() };
+                return Err(outside(ends, out.len() - at, at, offset as usize, length));
+            }
+            at += length;
+        } else {
+            let delta = if range.decide(&mut decisions.delta_from_recent) {
+                deltas.again(which(&mut range, &mut decisions.recent_delta) + after_delta)
+            } else {
+                let delta = codes.delta(&mut bits);
+                deltas.push(delta);
+                delta
+            };
+            (after_match, after_delta) = (0, 1);
+            bits.refill();
+            let length = codes.length(&mut bits);
+            copy_delta(out, at, delta, length).map_err(|offset| {
+                let ends = Ends { range, bits, len: input.len() };
+                outside(ends, out.len() - at, at, offset, length)
+            })?;
+            at += length;
+        }
+    }
+    Ends { range, bits, len: input.len() }.check(at)
+}
+
+/// A match of either kind that leads outside the output.
+#[cold]
+fn outside(ends: Ends<'_>, left: usize, output: usize, offset: usize, length: usize) -> DecodeError {
+    ends.fault(output, |at| {
+        if length > left {
+            DecodeError::MatchPastEnd { length, left, at }
+        } else {
+            DecodeError::MatchBeforeStart { offset, at }
+        }
+    })
+}
+
+/// Copies a match, or says that it leads outside.
+#[inline(always)]
+fn copy(out: &mut [u8], at: usize, offset: usize, length: usize) -> bool {
+    let left = out.len() - at;
+    if left >= SLACK && length <= left - SLACK {
+        return copy_fast(out, at, offset, length);
+    }
+    let fits = offset <= at && length <= left;
+    if fits {
+        copy_exact(out, at, offset, length);
+    }
+    fits
+}
+
+/// Copies a delta match, or says how far back it would have to reach.
+#[inline(never)]
+fn copy_delta(out: &mut [u8], at: usize, delta: Delta, length: usize) -> Result<(), usize> {
+    let span = delta.span;
+    let offset = (delta.spans as usize).saturating_mul(span);
+    let reach = offset.saturating_add(span);
+    let Some(start) = at.checked_sub(reach) else { return Err(reach) };
+    let Some(bytes) = out.get_mut(start..).and_then(|rest| rest.get_mut(..reach + length)) else { return Err(reach) };
+    for i in 0..length {
+        bytes[reach + i] = bytes[offset + i].wrapping_add(bytes[span + i]).wrapping_sub(bytes[i]);
+    }
+    Ok(())
+}
