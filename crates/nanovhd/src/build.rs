@@ -293,15 +293,14 @@ impl Work<'_> {
         let volume = plan.lay_out();
         let window = |start| Window { disk: &disk, start, progress: self.progress, stopped: &self.stopped };
 
-        let ntfs = window(plan.volume_start);
-        let contents = Contents::new(volume.placements());
+        let whole = window(0);
+        let contents = Contents::new(volume.placements(), plan.volume_start, &plan.copies);
         self.progress.begin(Stage::Contents, plan.outline.contents.bytes);
-        self.stream(&contents, &ntfs, threads)?;
+        self.stream(&contents, &whole, threads)?;
 
         self.progress.begin(Stage::Structures, Size(0));
         let resident = |placement| contents.resident(placement);
-        volume.write_metadata(&resident, &ntfs).map_err(|e| self.structures(e))?;
-        let whole = window(0);
+        volume.write_metadata(&resident, &window(plan.volume_start)).map_err(|e| self.structures(e))?;
         for (offset, bytes) in &plan.fixed {
             whole.write_all_at(bytes, *offset).map_err(|e| self.io(e))?;
         }
@@ -330,8 +329,8 @@ impl Work<'_> {
     }
 
     /// Brings all contents to their places.
-    fn stream(&self, contents: &Contents<'_>, volume: &dyn WriteAt, threads: NonZeroUsize) -> Result<(), BuildError> {
-        let sink = Sink { contents, volume, progress: self.progress };
+    fn stream(&self, contents: &Contents<'_>, disk: &dyn WriteAt, threads: NonZeroUsize) -> Result<(), BuildError> {
+        let sink = Sink { contents, disk, progress: self.progress };
         let wim = self.plan.media.wim();
         wim.stream(contents.blobs(), threads, &sink).map_err(|e| self.unpacking(e))?;
         for (file, len) in contents.host_files() {

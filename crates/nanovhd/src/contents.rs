@@ -2,13 +2,15 @@
 //!
 //! ```text
 //!   WIM blobs, in file order ─┐             ┌─► extents of the volume, written at once
-//!                             ├─► run ──────┤
+//!                             ├─► run ──────┼─► copies on the EFI system partition, likewise
 //!   host files ───────────────┘             └─► slot in memory, for the file's own record
 //! ```
 //!
 //! The volume lists its placements sorted by content, so those of one content are neighbours: a
-//! *run*. The runs are the only bookkeeping, a few words for each distinct content.
+//! *run*. The runs are the only bookkeeping, a few words for each distinct content. Boot files on the EFI
+//! system partition are copies of files of the volume, so their contents come by among its own.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
@@ -16,7 +18,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nanovhd_ntfs::{Placement, Target};
-use nanovhd_tree::{Source, WriteAt};
+use nanovhd_tree::{Content, Source, WriteAt};
 use nanovhd_wim::BlobSink;
 
 use crate::Progress;
@@ -32,9 +34,13 @@ struct Run {
     slot: Option<usize>,
 }
 
-/// All contents of a volume, and where they go.
+/// All contents of a disk, and where they go.
 pub(crate) struct Contents<'p> {
     placements: &'p [Placement<'p>],
+    /// Where the volume begins on the disk, in bytes.
+    start: u64,
+    /// The places on the disk, outside the volume, of the few runs that have such.
+    elsewhere: BTreeMap<usize, Vec<u64>>,
     /// In the order of the placements: the blobs of the WIM by number, then host files.
     runs: Vec<Run>,
     /// The blob number of each of the first runs.
@@ -49,19 +55,31 @@ impl std::fmt::Debug for Contents<'_> {
 }
 
 impl<'p> Contents<'p> {
-    /// Finds the runs among a volume's placements.
-    pub(crate) fn new(placements: &'p [Placement<'p>]) -> Self {
-        let mut contents = Self { placements, runs: Vec::new(), blobs: Vec::new(), slots: Vec::new() };
+    /// Finds the runs among the placements of a volume that begins at `start`. `copies` are places on the
+    /// disk that contents of the volume go to as well.
+    pub(crate) fn new(placements: &'p [Placement<'p>], start: u64, copies: &[(Content, u64)]) -> Self {
+        let elsewhere = BTreeMap::new();
+        let mut by_blob: BTreeMap<_, Vec<&(Content, u64)>> = BTreeMap::new();
+        for copy in copies {
+            by_blob.entry(blob(copy.0.source())).or_default().push(copy);
+        }
+        let mut contents =
+            Self { placements, start, elsewhere, runs: Vec::new(), blobs: Vec::new(), slots: Vec::new() };
         for same in placements.chunk_by(|a, b| a.content.source() == b.content.source()) {
             let start = contents.runs.last().map_or(0, |run| run.placements.end);
             let slot = same.iter().any(|p| p.target == Target::Resident).then(|| {
                 contents.slots.push(Mutex::default());
                 contents.slots.len() - 1
             });
-            contents.runs.push(Run { placements: start..start + same.len(), slot });
-            if let Source::Blob(id) = same[0].content.source() {
-                contents.blobs.push(id.index);
+            let source = same[0].content.source();
+            let alike = by_blob.get(&blob(source)).into_iter().flatten();
+            let places: Vec<u64> =
+                alike.filter(|(copy, _)| copy.source() == source).map(|(_, offset)| *offset).collect();
+            if !places.is_empty() {
+                contents.elsewhere.insert(contents.runs.len(), places);
             }
+            contents.runs.push(Run { placements: start..start + same.len(), slot });
+            contents.blobs.extend(blob(source));
         }
         contents
     }
@@ -73,8 +91,8 @@ impl<'p> Contents<'p> {
 
     /// The host files that are needed, with the length each had when the tree was made.
     pub(crate) fn host_files(&self) -> impl Iterator<Item = (HostFile<'_>, u64)> {
-        self.runs[self.blobs.len()..].iter().filter_map(|run| {
-            let content = self.placements[run.placements.start].content;
+        (self.blobs.len()..self.runs.len()).filter_map(|run| {
+            let content = self.placements[self.runs[run].placements.start].content;
             match content.source() {
                 Source::HostFile(path) => Some((HostFile { run, path }, content.len())),
                 Source::Blob(_) | Source::Bytes(_) => None,
@@ -90,7 +108,8 @@ impl<'p> Contents<'p> {
     }
 
     /// Brings a piece of a run's content to all its places.
-    fn put(&self, run: &Run, offset: u64, bytes: &[u8], volume: &dyn WriteAt) -> io::Result<()> {
+    fn put(&self, index: usize, offset: u64, bytes: &[u8], disk: &dyn WriteAt) -> io::Result<()> {
+        let run = &self.runs[index];
         let placements = &self.placements[run.placements.clone()];
         let len = placements[0].content.len();
         // The places were reserved for the length that the tree states.
@@ -99,8 +118,11 @@ impl<'p> Contents<'p> {
         }
         for placement in placements {
             if let Target::Extent { offset: start } = placement.target {
-                volume.write_all_at(bytes, start + offset)?;
+                disk.write_all_at(bytes, self.start + start + offset)?;
             }
+        }
+        for start in self.elsewhere.get(&index).into_iter().flatten() {
+            disk.write_all_at(bytes, start + offset)?;
         }
         if let Some(slot) = run.slot {
             self.slots[slot].lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
@@ -109,10 +131,18 @@ impl<'p> Contents<'p> {
     }
 }
 
+/// The number of a blob.
+fn blob(source: &Source) -> Option<u32> {
+    match source {
+        Source::Blob(id) => Some(id.index),
+        Source::HostFile(_) | Source::Bytes(_) => None,
+    }
+}
+
 /// A host file among the contents.
 #[derive(Debug)]
 pub(crate) struct HostFile<'c> {
-    run: &'c Run,
+    run: usize,
     pub(crate) path: &'c Path,
 }
 
@@ -126,14 +156,14 @@ pub(crate) enum HostError {
         /// The length now, as far as it was read.
         found: u64,
     },
-    /// The volume can't be written.
+    /// The disk can't be written.
     Write(io::Error),
 }
 
 /// Takes what the WIM's reader unpacks.
 pub(crate) struct Sink<'a> {
     pub(crate) contents: &'a Contents<'a>,
-    pub(crate) volume: &'a dyn WriteAt,
+    pub(crate) disk: &'a dyn WriteAt,
     pub(crate) progress: &'a dyn Progress,
 }
 
@@ -142,7 +172,7 @@ impl BlobSink for Sink<'_> {
         let run = self.contents.blobs.binary_search(&index).map_err(|_| {
             io::Error::new(io::ErrorKind::InvalidInput, format!("blob {index} came without being asked for"))
         })?;
-        self.contents.put(&self.contents.runs[run], offset, bytes, self.volume)?;
+        self.contents.put(run, offset, bytes, self.disk)?;
         self.progress.advance(bytes.len() as u64);
         Ok(())
     }
@@ -165,7 +195,7 @@ impl Sink<'_> {
             if found > len {
                 return Err(HostError::Changed { found });
             }
-            self.contents.put(file.run, offset, &buffer[..n], self.volume).map_err(HostError::Write)?;
+            self.contents.put(file.run, offset, &buffer[..n], self.disk).map_err(HostError::Write)?;
             self.progress.advance(n as u64);
             offset = found;
         }
@@ -175,42 +205,49 @@ impl Sink<'_> {
 
 #[cfg(test)]
 mod tests {
-    use nanovhd_tree::{BlobId, Content, SourceId};
+    use nanovhd_tree::{BlobId, SourceId};
 
     use super::*;
 
     #[derive(Default)]
-    struct Volume(Mutex<Vec<(u64, Vec<u8>)>>);
+    struct Disk(Mutex<Vec<(u64, Vec<u8>)>>);
 
-    impl WriteAt for Volume {
+    impl WriteAt for Disk {
         fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
             self.0.lock().unwrap().push((offset, buf.to_owned()));
             Ok(())
         }
     }
 
-    fn blob(index: u32, len: u64) -> Content {
+    fn content(index: u32, len: u64) -> Content {
         Content::blob(BlobId { source: SourceId(0), index }, len)
     }
 
     #[test]
     fn a_blob_goes_to_all_its_places() {
-        let (first, second) = (blob(3, 4), blob(9, 2));
+        let (first, second) = (content(3, 4), content(9, 2));
         let places = [
             Placement { content: &first, target: Target::Extent { offset: 4096 } },
             Placement { content: &first, target: Target::Resident },
             Placement { content: &first, target: Target::Extent { offset: 8192 } },
             Placement { content: &second, target: Target::Resident },
         ];
-        let contents = Contents::new(&places);
+        let contents = Contents::new(&places, 1 << 20, &[(second.clone(), 512), (second.clone(), 1024)]);
         assert_eq!(contents.blobs(), [3, 9]);
-        let volume = Volume::default();
-        let sink = Sink { contents: &contents, volume: &volume, progress: &() };
+        let disk = Disk::default();
+        let sink = Sink { contents: &contents, disk: &disk, progress: &() };
         sink.write(9, 0, b"xy").unwrap();
         sink.write(3, 0, b"abc").unwrap();
         sink.write(3, 3, b"d").unwrap();
-        let written = volume.0.lock().unwrap().clone();
-        let expected: [(u64, &[u8]); 4] = [(4096, b"abc"), (8192, b"abc"), (4099, b"d"), (8195, b"d")];
+        let written = disk.0.lock().unwrap().clone();
+        let expected: [(u64, &[u8]); 6] = [
+            (512, b"xy"),
+            (1024, b"xy"),
+            (0x10_1000, b"abc"),
+            (0x10_2000, b"abc"),
+            (0x10_1003, b"d"),
+            (0x10_2003, b"d"),
+        ];
         assert_eq!(written, expected.map(|(at, bytes)| (at, bytes.to_vec())));
         assert_eq!(contents.resident(1).unwrap()[..], *b"abcd");
         assert_eq!(contents.resident(3).unwrap()[..], *b"xy");
@@ -218,15 +255,15 @@ mod tests {
 
     #[test]
     fn more_than_the_place_holds_is_refused() {
-        let content = blob(0, 4);
+        let content = content(0, 4);
         let places = [Placement { content: &content, target: Target::Extent { offset: 0 } }];
-        let contents = Contents::new(&places);
-        let volume = Volume::default();
-        let sink = Sink { contents: &contents, volume: &volume, progress: &() };
+        let contents = Contents::new(&places, 0, &[]);
+        let disk = Disk::default();
+        let sink = Sink { contents: &contents, disk: &disk, progress: &() };
         assert!(sink.write(0, 2, b"abc").is_err());
         assert!(sink.write(0, u64::MAX, b"abc").is_err());
         assert!(sink.write(1, 0, b"a").is_err(), "not asked for");
-        assert!(volume.0.lock().unwrap().is_empty());
+        assert!(disk.0.lock().unwrap().is_empty());
     }
 
     #[test]
@@ -240,14 +277,14 @@ mod tests {
                 Placement { content: &content, target: Target::Extent { offset: 64 } },
                 Placement { content: &content, target: Target::Resident },
             ];
-            let contents = Contents::new(&places);
-            let volume = Volume::default();
-            let sink = Sink { contents: &contents, volume: &volume, progress: &() };
+            let contents = Contents::new(&places, 0, &[]);
+            let disk = Disk::default();
+            let sink = Sink { contents: &contents, disk: &disk, progress: &() };
             let (file, expected) = contents.host_files().next().unwrap();
             let result = sink.copy(&file, expected);
             assert_eq!(result.is_ok(), good, "{len}: {result:?}");
             if good {
-                assert_eq!(*volume.0.lock().unwrap(), [(64, b"hello".to_vec())]);
+                assert_eq!(*disk.0.lock().unwrap(), [(64, b"hello".to_vec())]);
                 assert_eq!(contents.resident(1).unwrap()[..], *b"hello");
             } else {
                 assert!(matches!(result, Err(HostError::Changed { .. })));

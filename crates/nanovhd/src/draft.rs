@@ -62,6 +62,7 @@ impl<'m> Draft<'_, 'm> {
             volume: self.volume,
             volume_start: windows.first,
             fixed,
+            copies: Vec::new(),
             container,
             outline,
         })

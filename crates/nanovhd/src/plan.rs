@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use nanovhd_disk::{Container, ContainerError, EspError, PartitionError};
 use nanovhd_ntfs::{LayoutError, Volume, VolumeOptions};
-use nanovhd_tree::{Filetime, Name, Tree};
+use nanovhd_tree::{Content, Filetime, Name, Tree};
 use nanovhd_wim::{ImageInfo, MetadataError, Note};
 use serde::{Serialize, Serializer};
 use thiserror::Error;
@@ -35,6 +35,8 @@ pub struct Plan<'m> {
     pub(crate) volume_start: u64,
     /// What lies outside the volume: byte offsets on the disk, ascending, and bytes.
     pub(crate) fixed: Vec<(u64, Vec<u8>)>,
+    /// Contents of the volume that go to other places of the disk too, and their byte offsets there.
+    pub(crate) copies: Vec<(Content, u64)>,
     pub(crate) container: Container,
     pub(crate) outline: Outline,
 }
