@@ -1,5 +1,11 @@
-//! What makes a Windows disk start on a machine with a BIOS: a master boot record and an NTFS boot
-//! record that find `\bootmgr` and hand the machine over to it.
+//! What makes a Windows disk start: boot code for machines with a BIOS, the files of the boot manager, and
+//! the store that tells it what to start.
+//!
+//! - [`MBR_CODE`] and [`ntfs_boot_record`] find `\bootmgr` and hand the machine over to it;
+//! - [`boot_files`] says which files of an image the boot manager needs, and where;
+//! - [`bcd`] reads, edits, makes and prints boot configuration stores.
+//!
+//! # Boot code
 //!
 //! ```text
 //!  BIOS ──► MBR_CODE ──────► ntfs_boot_record ───────► \bootmgr
@@ -48,6 +54,7 @@
 //! [`mbr.asm`]: https://github.com/nanovhd/nanovhd/blob/main/crates/boot/src/bios/mbr.asm
 //! [`ntfs.asm`]: https://github.com/nanovhd/nanovhd/blob/main/crates/boot/src/bios/ntfs.asm
 
+pub mod bcd;
 mod bios;
 mod files;
 mod firmware;

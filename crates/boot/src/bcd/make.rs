@@ -1,0 +1,218 @@
+//! New stores, made of a template as bcdboot makes them.
+//!
+//! Microsoft, "BCDBoot command-line options", says that a new store comes from
+//! `\Windows\System32\config\BCD-Template`. How, can be seen from a template and the store that it became:
+//!
+//! * The loader for the machine's firmware, and what resumes it, become objects with GUIDs of their own.
+//!   Loaders for the other firmware, for Setup and for Windows before Vista are left out; all else stays.
+//! * Elements of class 4 say what to do, and are not in the result: where a program is, its path
+//!   below the Windows directory, and which texts it gets.
+//! * The boot manager gets the loader as what it shows and starts. With a BIOS it has no path.
+//!
+//! The rest, such as the no-execute policy, is the template's business: a server's has other values than a
+//! client's.
+
+use nanovhd_tree::Filetime;
+use uuid::Uuid;
+
+use super::defaults::{self, MEMDIAG_TEXT, ON_SYSTEM, ON_WINDOWS, WINDOWS_TEXT};
+use super::device::Device;
+use super::element::{self, ElementId};
+use super::error::BcdError;
+use super::id;
+use super::kind::ObjectKind;
+use super::store::{Object, Store, no_zero};
+use super::value::Value;
+use crate::Firmware;
+
+/// What a new store is made of.
+#[derive(Debug, Clone)]
+pub struct NewStore<'a> {
+    /// What starts the machine.
+    pub firmware: Firmware,
+    /// The bytes of the image's template, or nothing for what a server's would be.
+    pub template: Option<&'a [u8]>,
+    /// The partition with the boot manager and the store. The element of a [`Device::Locate`] is replaced by
+    /// the one that names the file to look for, here and in `os`.
+    pub system: Device,
+    /// The partition with Windows.
+    pub os: Device,
+    /// The name of the Windows that people see.
+    pub description: &'a str,
+    /// The GUID of the loader's object.
+    pub loader: Uuid,
+    /// The GUID of the object that resumes Windows from hibernation.
+    pub resume: Uuid,
+    /// When the store is made.
+    pub time: Filetime,
+}
+
+impl NewStore<'_> {
+    /// Makes the store.
+    ///
+    /// # Errors
+    /// What is wrong with the template: [`BcdError::Open`] and [`BcdError::NotAStore`] when it can't be read,
+    /// [`BcdError::TemplateObject`] and [`BcdError::TemplateElement`] when it lacks something. With the rest:
+    /// [`BcdError::Zero`], [`BcdError::SameObject`], [`BcdError::Edit`].
+    pub fn make(&self) -> Result<Store, BcdError> {
+        no_zero("the name of the Windows", self.description)?;
+        let template = match self.template {
+            Some(bytes) => Store::open(bytes)?.objects().cloned().collect(),
+            None => defaults::objects(),
+        };
+        let file_name = match self.firmware {
+            Firmware::Bios => r"\Boot\BCD",
+            Firmware::Uefi => r"\EFI\Microsoft\Boot\BCD",
+        };
+        Store::create(file_name, &self.objects(&template)?, self.time)
+    }
+
+    fn objects(&self, template: &[Object]) -> Result<Vec<Object>, BcdError> {
+        let target = match self.firmware {
+            Firmware::Bios => id::BIOS_TARGET,
+            Firmware::Uefi => id::UEFI_TARGET,
+        };
+        let target = object_of(template, target, "the Windows loader for this firmware")?;
+        object_of(template, id::BOOTMGR, "the boot manager")?;
+        let windows = text_of(target, element::SYSTEM_ROOT, "the Windows directory")?;
+        let mut objects: Vec<Object> = template.iter().filter(|object| stays(object)).cloned().collect();
+        let mut loader = Object { id: self.loader, ..target.clone() };
+        let resumes = loader.get(element::ASSOCIATED_RESUME_OBJECT).is_some();
+        if resumes {
+            let what = "what resumes from hibernation";
+            let resume = object_from(target, element::ASSOCIATED_RESUME_OBJECT, what)?;
+            let resume = object_of(template, resume, what)?;
+            objects.push(Object { id: self.resume, ..resume.clone() });
+            loader.put(element::ASSOCIATED_RESUME_OBJECT, Value::Object(self.resume));
+        }
+        objects.push(loader);
+        self.check_ids(&objects)?;
+        let tests_memory = objects.iter().any(|object| object.id == id::MEMDIAG);
+        for object in &mut objects {
+            self.follow_template(object, windows)?;
+            match object.id {
+                id::BOOTMGR => self.set_boot_manager(object, resumes, tests_memory),
+                id::MEMDIAG if self.firmware == Firmware::Uefi => {
+                    object.put(element::APPLICATION_PATH, Value::text(r"\EFI\Microsoft\Boot\memtest.efi"));
+                }
+                _ => {}
+            }
+        }
+        Ok(objects)
+    }
+
+    /// Refuses GUIDs that would make two objects one.
+    fn check_ids(&self, objects: &[Object]) -> Result<(), BcdError> {
+        for id in [self.loader, self.resume] {
+            if objects.iter().filter(|object| object.id == id).count() > 1 {
+                return Err(BcdError::SameObject(id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what the elements of class 4 say, and drops them.
+    fn follow_template(&self, object: &mut Object, windows: &str) -> Result<(), BcdError> {
+        if object.get(element::TEMPLATE_PATH).is_some() {
+            let path = text_of(object, element::TEMPLATE_PATH, "the path of a program")?;
+            object.put(element::APPLICATION_PATH, Value::Text(format!("{windows}{path}")));
+        }
+        if let Some(place) = object.get(element::TEMPLATE_DEVICE) {
+            let device = match place {
+                Value::Integer(ON_SYSTEM) => &self.system,
+                Value::Integer(ON_WINDOWS) => &self.os,
+                _ => {
+                    let expected = "1 (the system partition) or 2 (that of Windows)";
+                    return Err(wrong(object, element::TEMPLATE_DEVICE, "the place of a program", expected));
+                }
+            };
+            let has_windows =
+                *place == Value::Integer(ON_WINDOWS) && object.boolean(element::TEMPLATE_IS_NO_LOADER) != Some(true);
+            object.put(element::APPLICATION_DEVICE, found_by(device, element::APPLICATION_PATH));
+            if has_windows {
+                object.put(element::OS_DEVICE, found_by(device, element::SYSTEM_ROOT));
+            }
+        }
+        self.set_texts(object);
+        object.elements.retain(|element| element.id.class() != TEMPLATE_CLASS);
+        Ok(())
+    }
+
+    /// Sets texts that come from bcdboot and not from the template. One that nobody knows is left out: a
+    /// program can do without a name.
+    fn set_texts(&self, object: &mut Object) {
+        let Some(Value::Integers(pairs)) = object.get(element::TEMPLATE_TEXTS) else {
+            return;
+        };
+        for pair in pairs.clone().chunks_exact(2) {
+            let text = match pair[1] {
+                MEMDIAG_TEXT => "Windows Memory Diagnostic",
+                WINDOWS_TEXT => self.description,
+                _ => continue,
+            };
+            if pair[0] == u64::from(element::DESCRIPTION.0) {
+                object.put(element::DESCRIPTION, Value::text(text));
+            }
+        }
+    }
+
+    fn set_boot_manager(&self, object: &mut Object, resumes: bool, tests_memory: bool) {
+        match self.firmware {
+            // The boot record knows where it is.
+            Firmware::Bios => object.elements.retain(|element| element.id != element::APPLICATION_PATH),
+            Firmware::Uefi if object.get(element::APPLICATION_PATH).is_none() => {
+                object.put(element::APPLICATION_PATH, Value::text(r"\EFI\Microsoft\Boot\bootmgfw.efi"));
+            }
+            Firmware::Uefi => {}
+        }
+        object.put(element::DEFAULT_OBJECT, Value::Object(self.loader));
+        object.put(element::DISPLAY_ORDER, Value::Objects(vec![self.loader]));
+        if resumes {
+            object.put(element::RESUME_OBJECT, Value::Object(self.resume));
+        }
+        if tests_memory {
+            object.put(element::TOOLS_DISPLAY_ORDER, Value::Objects(vec![id::MEMDIAG]));
+        }
+    }
+}
+
+/// The class of elements that only templates have.
+const TEMPLATE_CLASS: u32 = 4;
+
+/// Whether an object of a template is also one of the store. A program whose path is below the Windows directory
+/// is there to be copied.
+fn stays(object: &Object) -> bool {
+    let is_target = object.kind.is_application() && object.get(element::TEMPLATE_PATH).is_some();
+    !is_target && object.id != id::NTLDR && object.kind != ObjectKind::NTLDR
+}
+
+/// The device, found by the file that `named_by` names if it is to be looked for.
+fn found_by(device: &Device, named_by: ElementId) -> Value {
+    let mut device = device.clone();
+    if let Device::Locate { element, path, .. } = &mut device
+        && path.is_empty()
+    {
+        *element = named_by;
+    }
+    Value::Device(device)
+}
+
+fn object_of<'o>(template: &'o [Object], id: Uuid, what: &'static str) -> Result<&'o Object, BcdError> {
+    template.iter().find(|object| object.id == id).ok_or(BcdError::TemplateObject { id, what })
+}
+
+fn text_of<'o>(object: &'o Object, element: ElementId, what: &'static str) -> Result<&'o str, BcdError> {
+    object.text(element).ok_or_else(|| wrong(object, element, what, "a string"))
+}
+
+fn object_from(object: &Object, element: ElementId, what: &'static str) -> Result<Uuid, BcdError> {
+    object.object(element).ok_or_else(|| wrong(object, element, what, "an object"))
+}
+
+fn wrong(object: &Object, element: ElementId, what: &'static str, expected: &'static str) -> BcdError {
+    let found = match object.get(element) {
+        None => "not there".to_owned(),
+        Some(value) => super::show::value(object, element, value).join(" "),
+    };
+    BcdError::TemplateElement { id: object.id, element, what, found, expected }
+}
