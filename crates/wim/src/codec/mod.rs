@@ -25,6 +25,8 @@ mod copy;
 mod e8;
 #[cfg(test)]
 mod encode;
+#[cfg(test)]
+mod encode_lzms;
 mod error;
 mod huffman;
 mod lz;

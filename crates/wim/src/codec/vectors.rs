@@ -62,6 +62,19 @@ fn far(len: usize) -> Vec<u8> {
     [&noise[..], &vec![0; len - 400], &noise].concat()
 }
 
+/// Numbers that rise evenly, among others.
+fn series(len: usize) -> Vec<u8> {
+    let mut numbers = Numbers(5);
+    let mut rising = 0u32;
+    repeated(len, |bytes| {
+        rising += 0x0101;
+        bytes.extend(rising.to_le_bytes());
+        if rising.is_multiple_of(0x40_0101) {
+            bytes.push(numbers.byte());
+        }
+    })
+}
+
 macro_rules! chunk {
     ($name:literal) => {
         (concat!($name, ".chunk"), &include_bytes!(concat!("../../testdata/codec/", $name, ".chunk"))[..])
@@ -92,6 +105,24 @@ fn lzx_chunks_of_wimlib() {
     ] {
         let mut output = vec![0xd1; plain.len()];
         assert_eq!(LzxDecoder::new(chunk_size).decode(stored, &mut output), Ok(()), "{name}");
+        assert!(output == plain, "{name}");
+    }
+}
+
+#[test]
+fn lzms_chunks_of_wimlib() {
+    // One decoder for all: nothing of a chunk is left for the next one.
+    let mut decoder = LzmsDecoder::new(1 << 26);
+    for ((name, stored), plain) in [
+        (chunk!("lzms-32k-words"), words(1 << 15)),
+        (chunk!("lzms-128k-code"), code(100_001)),
+        (chunk!("lzms-128k-records"), records(60_000)),
+        (chunk!("lzms-128k-series"), series(90_000)),
+        (chunk!("lzms-4m-far"), far(1 << 22)),
+        (chunk!("lzms-32k-short"), words(40)),
+    ] {
+        let mut output = vec![0xd1; plain.len()];
+        assert_eq!(decoder.decode(stored, &mut output), Ok(()), "{name}");
         assert!(output == plain, "{name}");
     }
 }

@@ -9,7 +9,7 @@ wimlib 1.13.6; other versions may compress a little differently, which does no h
 import ctypes
 from pathlib import Path
 
-XPRESS, LZX = 1, 2
+XPRESS, LZX, LZMS = 1, 2, 3
 HERE = Path(__file__).parent
 
 
@@ -61,6 +61,17 @@ def far(size):
     return noise + bytes(size - 400) + noise
 
 
+def series(size):
+    """Numbers that rise evenly, for delta matches, among others."""
+    numbers, out, rising = Numbers(5), bytearray(), 0
+    while len(out) < size:
+        rising += 0x0101
+        out += rising.to_bytes(4, "little")
+        if rising % 0x400101 == 0:
+            out.append(numbers.below(256))
+    return bytes(out[:size])
+
+
 def compress(kind, chunk_size, plain):
     wim = ctypes.CDLL("libwim.so.15")
     wim.wimlib_create_compressor.argtypes = [ctypes.c_int, ctypes.c_size_t, ctypes.c_uint, ctypes.POINTER(ctypes.c_void_p)]
@@ -83,6 +94,12 @@ for name, kind, chunk_size, plain in [
     ("lzx-32k-records", LZX, 32768, records(6000)),
     ("lzx-64k-far", LZX, 65536, far(65536)),
     ("lzx-2m-far", LZX, 2**21, far(2**21)),
+    ("lzms-32k-words", LZMS, 2**15, words(2**15)),
+    ("lzms-128k-code", LZMS, 2**17, code(100001)),
+    ("lzms-128k-records", LZMS, 2**17, records(60000)),
+    ("lzms-128k-series", LZMS, 2**17, series(90000)),
+    ("lzms-4m-far", LZMS, 2**22, far(2**22)),
+    ("lzms-32k-short", LZMS, 2**15, words(40)),
 ]:
     stored = compress(kind, chunk_size, plain)
     (HERE / f"{name}.chunk").write_bytes(stored)

@@ -315,3 +315,6 @@ fn copy_delta(out: &mut [u8], at: usize, delta: Delta, length: usize) -> Result<
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,7 +39,7 @@ pub(super) struct X86 {
     /// Where each target was named last; positions go on from one chunk to the next.
     named: Box<[u32; TARGETS]>,
     /// Where the next chunk begins.
-    next: u32,
+    pub(super) next: u32,
 }
 
 impl X86 {
