@@ -17,7 +17,7 @@
 //! |------|--------|--------------|
 //! | 0    | a local one | 3: RAM disk from a file; 5: a file; 6: virtual disk in a file |
 //! | 5    | where the boot manager came from | 56 zeros |
-//! | 6    | a partition | its offset or GUID, the disk's signature or GUID |
+//! | 6    | a partition | its offset or GUID, the disk's signature or GUID; the file if the disk is virtual |
 //! | 8    | to be looked for | the element that has the path of a file on it, or a path |
 //!
 //! A device that would not be written exactly as it was read is [`Device::Unknown`], and so is kept.
@@ -27,8 +27,8 @@ use uuid::Uuid;
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 use self::format::{
-    DescriptorDisk, FileDisk, LocateDisk, OPTIONS_LEN, PartitionDisk, RamdiskDisk, VirtualDisk, kind, local, locate,
-    scheme,
+    DescriptorDisk, FileDisk, LocateDisk, OPTIONS_LEN, PARTITION_FILL, PartitionDisk, RamdiskDisk, VirtualDisk, kind,
+    local, locate, medium, scheme,
 };
 use super::element::ElementId;
 use super::utf16;
@@ -72,6 +72,13 @@ pub enum Device {
     File(DeviceFile),
     /// The disk in a file of the device, a [`Device::File`].
     VirtualDisk(Box<Device>),
+    /// A partition of such a disk.
+    VirtualPartition {
+        /// Which partition.
+        partition: PartitionDevice,
+        /// The file with the disk, a [`Device::File`].
+        file: Box<Device>,
+    },
     /// Any other, as it is stored: as a whole, or in another device its descriptor.
     Unknown(Vec<u8>),
 }
@@ -157,7 +164,7 @@ impl Device {
     /// [`DeviceFault`] when its sizes can't be right.
     pub fn decode(bytes: &[u8]) -> Result<Self, DeviceFault> {
         let mut cursor = Cursor { bytes, at: 0 };
-        let options = Uuid::from_bytes_le(cursor.take::<[u8; OPTIONS_LEN]>("the options")?);
+        let options = Uuid::from_bytes_le(cursor.take::<[u8; OPTIONS_LEN]>("the GUID of the options")?);
         let mut device = descriptor(&mut cursor, 0)?;
         if let Self::Ramdisk { options: place, .. } = &mut device {
             *place = options;
@@ -193,11 +200,17 @@ impl Device {
     fn encode_body(&self, body: &mut Vec<u8>) -> Option<(u32, u32)> {
         let kind_and_flags = match self {
             Self::Partition(partition) => {
-                body.extend(partition.encode().as_bytes());
+                body.extend(partition.encode(medium::HARD_DISK).as_bytes());
+                body.extend([0; PARTITION_FILL]);
+                (kind::PARTITION, 0)
+            }
+            Self::VirtualPartition { partition, file } => {
+                body.extend(partition.encode(medium::VIRTUAL_DISK).as_bytes());
+                file.encode_descriptor(body);
                 (kind::PARTITION, 0)
             }
             Self::Boot => {
-                body.extend(PartitionDisk::new_zeroed().as_bytes());
+                body.extend([0; size_of::<PartitionDisk>() + PARTITION_FILL]);
                 (kind::BOOT, 0)
             }
             Self::Locate { element, path, parent } => {
@@ -239,8 +252,9 @@ impl Device {
 }
 
 impl PartitionDevice {
-    fn encode(&self) -> PartitionDisk {
+    fn encode(&self, medium: u32) -> PartitionDisk {
         let mut disk = PartitionDisk::new_zeroed();
+        disk.medium = medium.into();
         match self {
             Self::Gpt { disk: id, partition } => {
                 disk.scheme = scheme::GPT.into();
@@ -334,12 +348,26 @@ fn descriptor(cursor: &mut Cursor<'_>, depth: u32) -> Result<Device, DeviceFault
     body.part(least);
     let device = match (header.kind.get(), header.flags.get()) {
         (kind::BOOT, 0) => Some(Device::Boot),
-        (kind::PARTITION, 0) => PartitionDevice::decode(&body.take("a partition")?).map(Device::Partition),
+        (kind::PARTITION, 0) => partition(body, depth)?,
         (kind::LOCATE, 0) => Some(located(start, body, depth)?),
         (kind::LOCAL, flags) => local_device(body, flags, depth)?,
         _ => None,
     };
     Ok(device.unwrap_or_else(|| Device::Unknown(start.bytes.to_vec())))
+}
+
+/// A partition, if its disk is of a kind that stores have.
+fn partition(mut body: Cursor<'_>, depth: u32) -> Result<Option<Device>, DeviceFault> {
+    let disk: PartitionDisk = body.take("a partition")?;
+    let partition = PartitionDevice::decode(&disk);
+    Ok(match disk.medium.get() {
+        medium::HARD_DISK => partition.map(Device::Partition),
+        medium::VIRTUAL_DISK => {
+            let file = Box::new(descriptor(&mut body, depth + 1)?);
+            partition.map(|partition| Device::VirtualPartition { partition, file })
+        }
+        _ => None,
+    })
 }
 
 /// A device to be looked for: `start` is its descriptor, `body` what follows the head.
@@ -388,3 +416,6 @@ fn file(mut cursor: Cursor<'_>, depth: u32) -> Result<DeviceFile, DeviceFault> {
     let device = Box::new(descriptor(&mut rest, depth + 1)?);
     Ok(DeviceFile { device, path: rest.path()? })
 }
+
+#[cfg(test)]
+mod tests;

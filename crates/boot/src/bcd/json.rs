@@ -113,15 +113,10 @@ impl Serialize for Device {
         let mut map = serializer.serialize_map(None)?;
         match self {
             Self::Boot => map.serialize_entry("kind", "boot")?,
-            Self::Partition(PartitionDevice::Gpt { disk, partition }) => {
-                map.serialize_entry("kind", "gpt partition")?;
-                map.serialize_entry("disk", &disk.to_string())?;
-                map.serialize_entry("partition", &partition.to_string())?;
-            }
-            Self::Partition(PartitionDevice::Mbr { signature, offset }) => {
-                map.serialize_entry("kind", "mbr partition")?;
-                map.serialize_entry("signature", signature)?;
-                map.serialize_entry("offset", offset)?;
+            Self::Partition(partition) => partition_entries(partition, &mut map)?,
+            Self::VirtualPartition { partition, file } => {
+                partition_entries(partition, &mut map)?;
+                map.serialize_entry("virtualDisk", file)?;
             }
             Self::Locate { element, path, parent } => {
                 map.serialize_entry("kind", "locate")?;
@@ -151,6 +146,21 @@ impl Serialize for Device {
             }
         }
         map.end()
+    }
+}
+
+fn partition_entries<M: SerializeMap>(partition: &PartitionDevice, map: &mut M) -> Result<(), M::Error> {
+    match partition {
+        PartitionDevice::Gpt { disk, partition } => {
+            map.serialize_entry("kind", "gpt partition")?;
+            map.serialize_entry("disk", &disk.to_string())?;
+            map.serialize_entry("partition", &partition.to_string())
+        }
+        PartitionDevice::Mbr { signature, offset } => {
+            map.serialize_entry("kind", "mbr partition")?;
+            map.serialize_entry("signature", signature)?;
+            map.serialize_entry("offset", offset)
+        }
     }
 }
 

@@ -68,6 +68,9 @@ fn device(object: &Object, found: &Device) -> String {
             Device::File(file) => format!("vhd={}", file_path(object, file)),
             other => format!("vhd=[{}]", device(object, other)),
         },
+        Device::VirtualPartition { partition: place, file } => {
+            format!("partition={},{}", partition(place), device(object, file))
+        }
         Device::Unknown(bytes) => format!("unknown {}", hexadecimal(bytes)),
     }
 }
@@ -79,10 +82,11 @@ fn partition(place: &PartitionDevice) -> String {
     }
 }
 
+/// The path that is looked for: the device's own, or the one that the element of the same object has.
 fn looked_for(object: &Object, element: ElementId, path: &str) -> String {
     match object.text(element) {
-        Some(path) => visible(path),
-        None => custom(element, path),
+        Some(named) if path.is_empty() => visible(named),
+        _ => custom(element, path),
     }
 }
 
@@ -90,13 +94,12 @@ fn custom(element: ElementId, path: &str) -> String {
     if path.is_empty() { format!("custom:{element}") } else { visible(path) }
 }
 
-/// The path of a file behind its device, of which the word "partition" goes without saying.
+/// The path of a file behind its device. What goes without saying is left out: the word "partition", and the
+/// path of a file whose device is looked for by it.
 fn file_path(object: &Object, file: &DeviceFile) -> String {
     let place = match &*file.device {
         Device::Partition(place) => partition(place),
-        Device::Locate { element, path, parent: None } if path.is_empty() && object.text(*element).is_some() => {
-            "locate".to_owned()
-        }
+        Device::Locate { path, parent: None, .. } if *path == file.path => "locate".to_owned(),
         other => device(object, other),
     };
     format!("[{place}]{}", visible(&file.path))

@@ -31,6 +31,12 @@ pub(super) mod locate {
     pub(crate) const PATH: u32 = 1;
 }
 
+/// [`PartitionDisk::medium`].
+pub(super) mod medium {
+    pub(crate) const HARD_DISK: u32 = 0;
+    pub(crate) const VIRTUAL_DISK: u32 = 6;
+}
+
 /// [`PartitionDisk::scheme`].
 pub(super) mod scheme {
     pub(crate) const GPT: u32 = 0;
@@ -52,22 +58,23 @@ pub(super) struct DescriptorDisk {
 }
 const _: () = assert!(size_of::<DescriptorDisk>() == 16);
 
-/// A partition.
+/// Zeros that fill the descriptor of a partition, where that of a file would be.
+pub(super) const PARTITION_FILL: usize = 16;
+
+/// A partition. On a virtual disk the descriptor of the file follows, else [`PARTITION_FILL`] zeros.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(super) struct PartitionDisk {
     /// +0x00 GPT: the partition's GUID. MBR: its offset in 8 bytes, 8 zeros.
     pub(super) partition: [u8; 16],
-    /// +0x10 What the partition is on; 0 is a hard disk.
+    /// +0x10 [`medium`].
     pub(super) medium: U32,
     /// +0x14 [`scheme`].
     pub(super) scheme: U32,
     /// +0x18 GPT: the disk's GUID. MBR: its signature in 4 bytes, 12 zeros.
     pub(super) disk: [u8; 16],
-    /// +0x28 Zeros.
-    pub(super) reserved: [u8; 16],
 }
-const _: () = assert!(size_of::<PartitionDisk>() == 56);
+const _: () = assert!(size_of::<PartitionDisk>() == 40);
 
 /// A device to be looked for. A path with a zero at its end follows, then the device to look on.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
