@@ -6,9 +6,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, value_parser};
-use nanovhd::{BuildOptions, DiskFormat, Edition, Firmware, ImageSelector, Reference, Size};
+use nanovhd::{BcdDevice, BcdTemplate, BuildOptions, DiskFormat, Edition, Firmware, ImageSelector, Reference, Size};
 
 use crate::kept;
 
@@ -190,7 +190,7 @@ pub(crate) struct Recipe {
     pub(crate) fixed: bool,
     /// What starts the machine [default: bios for .vhd, else uefi]
     #[arg(long, value_name = "FIRMWARE", ignore_case = true, help_heading = "Disk",
-          value_parser = words::<Firmware>(&["uefi", "bios"]))]
+          value_parser = firmware())]
     pub(crate) firmware: Option<Firmware>,
     /// The name of the Windows volume
     #[arg(long, value_name = "NAME", default_value = "Windows", help_heading = "Disk")]
@@ -205,6 +205,19 @@ pub(crate) struct Recipe {
     /// A text that changes all identifiers, to tell disks of the same image apart
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, help_heading = "Disk")]
     pub(crate) seed: String,
+    /// Leave boot files and BCD out: nothing starts from the disk
+    #[arg(long, help_heading = "Start", conflicts_with_all = ["bcd_device", "bcd_template"])]
+    pub(crate) no_boot: bool,
+    /// How the BCD names partitions: by their identifiers (partition), as the one that the boot manager
+    /// comes from (boot, BIOS only), or as the one that has the file (locate) [default: partition for
+    /// uefi, locate for bios]
+    #[arg(long, value_name = "DEVICE", ignore_case = true, help_heading = "Start",
+          value_parser = words::<BcdDevice>(&["partition", "boot", "locate"]))]
+    pub(crate) bcd_device: Option<BcdDevice>,
+    /// What the BCD is made from: the image's BCD-Template if there is one (image), or built-in settings
+    #[arg(long, value_name = "TEMPLATE", ignore_case = true, default_value = "image", help_heading = "Start",
+          value_parser = words::<BcdTemplate>(&["image", "builtin"]))]
+    pub(crate) bcd_template: BcdTemplate,
 }
 
 /// `nanovhd inspect`.
@@ -297,6 +310,13 @@ fn words<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
 where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
 {
+    PossibleValuesParser::new(words).try_map(|word| word.parse())
+}
+
+/// The kinds of firmware. That both were meant gets an answer of its own, but is not offered.
+fn firmware() -> impl TypedValueParser<Value = Firmware> {
+    let both = PossibleValue::new("both").hide(true);
+    let words = ["uefi", "bios"].map(PossibleValue::new).into_iter().chain([both]);
     PossibleValuesParser::new(words).try_map(|word| word.parse())
 }
 

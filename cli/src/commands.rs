@@ -96,7 +96,12 @@ fn recipe(args: &args::Recipe, suffix: Option<Result<DiskFormat, FormatError>>) 
         .label(&args.label)
         .sector_size(args.sector_size)
         .cluster_size(args.cluster_size)
-        .seed(&args.seed);
+        .seed(&args.seed)
+        .boot(!args.no_boot)
+        .bcd_template(args.bcd_template);
+    if let Some(device) = args.bcd_device {
+        recipe = recipe.bcd_device(device);
+    }
     if let Some(firmware) = args.firmware {
         recipe = recipe.firmware(firmware);
     }

@@ -111,7 +111,10 @@ impl From<SelectionError> for Failure {
 impl From<PlanError> for Failure {
     fn from(e: PlanError) -> Self {
         let code = match &e {
-            PlanError::Metadata { .. } | PlanError::Selection(SelectionError::Empty { .. }) => INPUT,
+            PlanError::Metadata { .. }
+            | PlanError::Selection(SelectionError::Empty { .. })
+            | PlanError::Boot { .. }
+            | PlanError::Esp(_) => INPUT,
             PlanError::Volume { source, .. } if !is_setting(source) => INPUT,
             _ => USAGE,
         };

@@ -2,15 +2,16 @@
 
 use std::ops::Range;
 
+use nanovhd_boot::MBR_CODE;
 use nanovhd_disk::{
-    Container, ContainerOptions, DiskLayout, EspFile, EspOptions, Format, Partition, PartitionKind, Scheme,
-    format_esp,
+    Container, ContainerOptions, DiskLayout, EspOptions, Format, Partition, PartitionKind, Scheme, format_esp,
 };
 use nanovhd_ntfs::{Loss, LossKind, Volume, VolumeOptions};
-use nanovhd_tree::{Source, Tree};
+use nanovhd_tree::{Content, Source, Tree};
 use nanovhd_wim::Note;
 use uuid::Uuid;
 
+use crate::boot::{EspFiles, Start};
 use crate::geometry::{self, Sized};
 use crate::identity::Identity;
 use crate::outline::{
@@ -37,8 +38,8 @@ pub(crate) struct Draft<'r, 'm> {
     pub(crate) firmware: Firmware,
     /// What the tree does not keep of the image.
     pub(crate) notes: Vec<Note>,
-    /// What goes onto the EFI system partition.
-    pub(crate) boot_files: Vec<EspFile>,
+    /// What makes it start, if anything does.
+    pub(crate) start: Option<Start>,
 }
 
 impl<'m> Draft<'_, 'm> {
@@ -48,10 +49,10 @@ impl<'m> Draft<'_, 'm> {
         self.volume.hidden_sectors = windows.first / u64::from(self.layout.sector_size);
         self.volume.serial = self.identity.serial64("ntfs volume");
 
-        let fixed = self.fixed()?;
+        let Outside { fixed, copies } = self.outside()?;
         let volume =
             Volume::lay_out(&self.tree, &self.volume).map_err(|e| volume_error(self.media, self.chosen, e))?;
-        let used = used(&fixed, &volume, windows.first);
+        let used = used(&fixed, &copies, &volume, windows.first);
         let container = Container::plan(&self.container_options(), &used)?;
         let written = Size(used.iter().map(|range| range.end - range.start).sum());
         let outline = self.outline(&volume, &container, written);
@@ -62,15 +63,16 @@ impl<'m> Draft<'_, 'm> {
             volume: self.volume,
             volume_start: windows.first,
             fixed,
-            copies: Vec::new(),
+            copies,
             container,
             outline,
         })
     }
 
-    /// The bytes outside the volume: the partition tables and the EFI system partition.
-    fn fixed(&self) -> Result<Vec<(u64, Vec<u8>)>, PlanError> {
-        let mut fixed = self.layout.table(&[])?;
+    /// What is outside the volume: the partition tables and the EFI system partition.
+    fn outside(&self) -> Result<Outside, PlanError> {
+        let mut fixed = self.layout.table(MBR_CODE)?;
+        let mut copies = Vec::new();
         if let Some(esp) = self.layout.esp() {
             let options = EspOptions {
                 size: esp.size,
@@ -80,11 +82,13 @@ impl<'m> Draft<'_, 'm> {
                 label: ESP_LABEL.to_owned(),
                 time: self.volume.time,
             };
-            let layout = format_esp(&options, &self.boot_files)?;
+            let files = self.start.as_ref().map(Start::esp);
+            let layout = format_esp(&options, files.map_or(&[], EspFiles::files))?;
+            copies = files.map_or_else(Vec::new, |files| files.later(&layout, esp.first));
             fixed.extend(layout.ranges.into_iter().map(|(offset, bytes)| (esp.first + offset, bytes)));
         }
         fixed.sort_by_key(|(offset, _)| *offset);
-        Ok(fixed)
+        Ok(Outside { fixed, copies })
     }
 
     fn container_options(&self) -> ContainerOptions {
@@ -126,6 +130,7 @@ impl Draft<'_, '_> {
                 chosen_by: self.chosen.by,
             },
             disk: self.disk_outline(container, written),
+            boot: self.start.as_ref().map(|start| start.outline(&self.tree, self.identity)),
             partitions: self.partitions(),
             volume: self.volume_outline(volume),
             contents: self.contents(volume),
@@ -206,7 +211,7 @@ impl Draft<'_, '_> {
             )
         });
         let boot = "there are no boot files on the disk: it can be mounted, but Windows does not start from it";
-        let boot = self.boot_files.is_empty().then(|| boot.to_owned());
+        let boot = self.start.is_none().then(|| boot.to_owned());
         let notes = self.notes.iter().map(ToString::to_string);
         by_place.into_iter().chain(boot).chain(notes).chain(volume.losses().iter().map(loss)).collect()
     }
@@ -227,10 +232,20 @@ fn loss(loss: &Loss) -> String {
     format!("{treatment}: {} {what}, first {}", counted(loss.files, "file"), visible(&loss.example))
 }
 
+/// What is outside the volume.
+struct Outside {
+    /// Byte offsets on the disk, ascending, and bytes.
+    fixed: Vec<(u64, Vec<u8>)>,
+    /// Contents of the volume that go there too, and byte offsets on the disk.
+    copies: Vec<(Content, u64)>,
+}
+
 /// The byte ranges of the disk that hold anything: sorted, disjoint, neighbours joined.
-fn used(fixed: &[(u64, Vec<u8>)], volume: &Volume<'_>, start: u64) -> Vec<Range<u64>> {
+fn used(fixed: &[(u64, Vec<u8>)], copies: &[(Content, u64)], volume: &Volume<'_>, start: u64) -> Vec<Range<u64>> {
     let fixed = fixed.iter().map(|(offset, bytes)| *offset..offset + bytes.len() as u64);
-    let mut all: Vec<_> = fixed.chain(volume.extents().into_iter().map(|e| start + e.start..start + e.end)).collect();
+    let copies = copies.iter().map(|(content, offset)| *offset..offset + content.len());
+    let mut all: Vec<_> =
+        fixed.chain(copies).chain(volume.extents().into_iter().map(|e| start + e.start..start + e.end)).collect();
     all.sort_by_key(|range| range.start);
     let mut used: Vec<Range<u64>> = Vec::with_capacity(all.len());
     for range in all {

@@ -36,6 +36,13 @@ pub enum FormatError {
     /// The file name ends in nothing that is known.
     #[error("the output name {0:?} does not say which kind of disk to make: .vhdx, .vhd, .raw or .img was expected")]
     Suffix(String),
+    /// A disk can't be for both kinds of firmware.
+    #[error(
+        "no disk starts Windows by both: from a GPT it starts by UEFI alone and from an MBR by a BIOS alone, and a GPT \
+         that has a second table in its MBR is an MBR disk to Windows, so that the BCD names no partition of it; build \
+         a disk for each"
+    )]
+    BothFirmwares,
     /// The word is none of those known.
     #[error("{found:?} is not a {what}: {expected} was expected")]
     Word {
@@ -104,6 +111,15 @@ impl FromStr for DiskFormat {
     }
 }
 
+impl From<Firmware> for nanovhd_boot::Firmware {
+    fn from(firmware: Firmware) -> Self {
+        match firmware {
+            Firmware::Uefi => Self::Uefi,
+            Firmware::Bios => Self::Bios,
+        }
+    }
+}
+
 impl fmt::Display for Firmware {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -120,6 +136,7 @@ impl FromStr for Firmware {
         match word.to_ascii_lowercase().as_str() {
             "uefi" => Ok(Self::Uefi),
             "bios" => Ok(Self::Bios),
+            "both" => Err(FormatError::BothFirmwares),
             _ => Err(FormatError::Word { what: "firmware", expected: "uefi or bios", found: word.to_owned() }),
         }
     }
@@ -140,6 +157,7 @@ mod tests {
             let found = DiskFormat::for_output(Path::new(name)).unwrap();
             assert_eq!((found, found.usual_firmware()), (format, firmware), "{name}");
         }
+        assert_eq!("Both".parse::<Firmware>(), Err(FormatError::BothFirmwares));
         for name in ["a", "a.vdi", ".vhdx", "a.vhdx.part", "a."] {
             assert!(DiskFormat::for_output(Path::new(name)).is_err(), "{name}");
         }

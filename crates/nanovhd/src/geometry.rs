@@ -27,6 +27,8 @@ pub(crate) struct Sized {
 pub(crate) struct Layouts {
     pub(crate) firmware: Firmware,
     pub(crate) sector_size: u32,
+    /// Bytes of the EFI system partition, where there is one.
+    pub(crate) esp: u64,
     pub(crate) disk: Uuid,
 }
 
@@ -34,14 +36,19 @@ impl Layouts {
     /// The partitions of a disk of this size.
     pub(crate) fn of(self, size: u64) -> Result<DiskLayout, PartitionError> {
         match self.firmware {
-            Firmware::Uefi => DiskLayout::uefi(size, self.sector_size, self.disk),
+            Firmware::Uefi => DiskLayout::uefi_with_esp(size, self.sector_size, self.esp, self.disk),
             Firmware::Bios => DiskLayout::bios(size, self.disk),
         }
     }
 
+    /// The partitions of some disk: of any size, under any identifiers.
+    pub(crate) fn of_any(self) -> Result<DiskLayout, PartitionError> {
+        self.of(PROBE)
+    }
+
     /// The least size of a disk whose Windows partition has `needed` bytes.
     fn least(self, needed: u64) -> Result<Size, PlanError> {
-        let beside = PROBE - windows(&self.of(PROBE)?).size;
+        let beside = PROBE - windows(&self.of_any()?).size;
         let disk = needed.checked_next_multiple_of(MIB).and_then(|n| n.checked_add(beside));
         disk.map(Size).ok_or(PlanError::TooSmall { size: Size(u64::MAX), least: Size(u64::MAX) })
     }
@@ -88,7 +95,7 @@ mod tests {
     use super::*;
 
     fn size(asked: Option<u64>, needed: u64) -> Result<Sized, PlanError> {
-        let layouts = Layouts { firmware: Firmware::Uefi, sector_size: 512, disk: Uuid::nil() };
+        let layouts = Layouts { firmware: Firmware::Uefi, sector_size: 512, esp: 100 * MIB, disk: Uuid::nil() };
         layouts.size(asked.map(Size), needed)
     }
 

@@ -48,6 +48,11 @@ impl Inputs {
 pub(crate) struct Identity(Uuid);
 
 impl Identity {
+    /// Identifiers of no disk, to learn what does not depend on them.
+    pub(crate) fn of_none() -> Self {
+        Self(name_space())
+    }
+
     /// The disk's own identifier.
     pub(crate) fn disk(self) -> Uuid {
         self.0

@@ -42,6 +42,7 @@
 #[cfg(test)]
 extern crate self as nanovhd;
 
+mod boot;
 mod browse;
 mod build;
 mod contents;
@@ -71,6 +72,7 @@ mod time;
 mod verify;
 mod volume;
 
+pub use boot::{BcdDevice, BcdTemplate, BootError};
 pub use browse::{BrowseError, Listed, ListedStream, Listing};
 pub use build::{BuildError, BuildOptions, Report};
 pub use counts::Counts;
@@ -86,7 +88,7 @@ pub use nanovhd_tree as tree;
 pub use nanovhd_wim as wim;
 pub use nanovhd_wim::ImageSelector;
 pub use outline::{
-    ContentsOutline, DiskOutline, ImageOutline, MediaOutline, Outline, PartitionOutline, VolumeOutline,
+    BootOutline, ContentsOutline, DiskOutline, ImageOutline, MediaOutline, Outline, PartitionOutline, VolumeOutline,
 };
 pub use output::OutputError;
 pub use owners::Owners;

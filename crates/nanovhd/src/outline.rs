@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::text::{counted, visible};
-use crate::{ChosenBy, Counts, DiskFormat, Firmware, Size};
+use crate::{BcdDevice, BcdTemplate, ChosenBy, Counts, DiskFormat, Firmware, Size};
 
 /// What a plan says about the disk that it makes. All sizes and offsets are in bytes. Serialised, it
 /// keeps its shape within one [`Outline::SCHEMA`]; members may be added.
@@ -21,6 +21,8 @@ pub struct Outline {
     pub image: ImageOutline,
     /// The disk and the file it is kept in.
     pub disk: DiskOutline,
+    /// What makes it start; nothing if no boot files were to be on it.
+    pub boot: Option<BootOutline>,
     /// The partitions in the order in which they lie on the disk.
     pub partitions: Vec<PartitionOutline>,
     /// The volume in the last partition.
@@ -86,6 +88,32 @@ pub struct DiskOutline {
     pub written: Size,
 }
 
+/// What makes a disk start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BootOutline {
+    /// The boot manager: on the EFI system partition for UEFI, on that of Windows for a BIOS. So are the
+    /// other files.
+    pub manager: String,
+    /// Its copy for firmware that knows of no boot manager yet; UEFI only.
+    pub fallback: Option<String>,
+    /// The boot configuration (BCD).
+    pub store: String,
+    /// The loader, on the Windows partition.
+    pub loader: String,
+    /// The identifier of its entry in the BCD.
+    pub loader_id: Uuid,
+    /// What that entry is called.
+    pub description: String,
+    /// What the BCD is made from.
+    pub template: BcdTemplate,
+    /// How the BCD names partitions.
+    pub device: BcdDevice,
+    /// Files that are copied from the image.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: Size,
+}
+
 /// A partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PartitionOutline {
@@ -144,6 +172,10 @@ impl fmt::Display for Outline {
         self.disk.fmt(f)?;
         writeln!(f)?;
         self.table(f)?;
+        if let Some(boot) = &self.boot {
+            boot.fmt(f)?;
+            writeln!(f)?;
+        }
         self.volume.fmt(f)?;
         let ContentsOutline { pieces, bytes, stored } = &self.contents;
         writeln!(f, "contents    {bytes} in {}, {stored} in the WIM", counted(*pieces, "piece"))?;
@@ -196,6 +228,27 @@ impl fmt::Display for DiskOutline {
         writeln!(f, "            {} ({}); at least {} are needed", self.size, self.size_reason, self.least_size)?;
         writeln!(f, "            id {}", self.id)?;
         write!(f, "file        {} long, {} of it written", self.file_length, self.written)
+    }
+}
+
+impl fmt::Display for BootOutline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { manager, store, description, files, bytes, .. } = self;
+        let template = match self.template {
+            BcdTemplate::Image => "the image's template",
+            BcdTemplate::Builtin => "built-in settings",
+        };
+        writeln!(f, "boot        {manager}, {} of {bytes}", counted(*files as u64, "file"))?;
+        if let Some(fallback) = &self.fallback {
+            writeln!(f, "            {fallback}, the same boot manager")?;
+        }
+        writeln!(f, "            {store}, from {template}: {description:?}")?;
+        let windows = match self.device {
+            BcdDevice::Partition => "by the identifiers of disk and partition",
+            BcdDevice::Boot => "on the partition that the boot manager comes from",
+            BcdDevice::Locate => "on the first partition that has it",
+        };
+        writeln!(f, "            which finds Windows {windows}")
     }
 }
 

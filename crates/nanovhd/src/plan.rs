@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use nanovhd_disk::{Container, ContainerError, EspError, PartitionError};
+use nanovhd_boot::NTFS_BOOT_CODE;
+use nanovhd_disk::{Container, ContainerError, DiskLayout, EspError, PartitionError};
 use nanovhd_ntfs::{LayoutError, Volume, VolumeOptions};
 use nanovhd_tree::{Content, Filetime, Name, Tree};
 use nanovhd_wim::{ImageInfo, MetadataError, Note};
@@ -11,12 +12,13 @@ use serde::{Serialize, Serializer};
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::boot::{BootError, Start};
 use crate::draft::Draft;
 use crate::geometry::Layouts;
 use crate::identity::{Identity, Inputs};
 use crate::media::WIM;
 use crate::outline::Outline;
-use crate::{Chosen, DiskFormat, Firmware, Media, Recipe, SelectionError, Size};
+use crate::{BcdDevice, Chosen, DiskFormat, Firmware, Media, Recipe, SelectionError, Size};
 
 /// The version of the way in which identifiers are derived.
 const IDENTITY: u64 = 1;
@@ -58,6 +60,16 @@ pub enum PlanError {
         /// What is wrong.
         source: Box<MetadataError>,
     },
+    /// The image can't be made to start.
+    #[error("image {image} of `{}` can't be made to start", wim.display())]
+    Boot {
+        /// The WIM.
+        wim: PathBuf,
+        /// The image's number.
+        image: u32,
+        /// What is wrong.
+        source: Box<BootError>,
+    },
     /// Two of the settings don't go together.
     #[error("{0}")]
     Settings(&'static str),
@@ -95,6 +107,7 @@ impl PlanError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Selection(e) => e.hint(),
+            Self::Boot { source, .. } => source.hint(),
             Self::TooSmall { least, .. } => Some(format!("give --size {} or more", least.argument())),
             _ => None,
         }
@@ -123,10 +136,10 @@ impl Recipe {
         &self,
         media: &'m Media,
         chosen: Chosen<'m>,
-        tree: Tree,
+        mut tree: Tree,
         notes: Vec<Note>,
     ) -> Result<Plan<'m>, PlanError> {
-        let firmware = self.check()?;
+        let (firmware, device) = self.check()?;
         let time = self.time.map_or_else(|| time_of(chosen.image, &tree), Filetime::from_unix);
         let volume = VolumeOptions {
             size: 0,
@@ -136,32 +149,32 @@ impl Recipe {
             serial: 0,
             label: Name::from(self.label.as_str()),
             time,
-            boot_code: None,
+            boot_code: (firmware == Firmware::Bios).then_some(NTFS_BOOT_CODE),
         };
+        let boot_error =
+            |e| PlanError::Boot { wim: media.wim_path().to_owned(), image: chosen.image.index, source: Box::new(e) };
         // Sizes don't depend on identifiers, but identifiers on the size.
-        let layouts = Layouts { firmware, sector_size: self.sector_size, disk: Uuid::nil() };
+        let esp = DiskLayout::usual_esp(self.sector_size);
+        let mut layouts = Layouts { firmware, sector_size: self.sector_size, esp, disk: Uuid::nil() };
+        let mut start = None;
+        if self.boot {
+            let settings = (device, self.bcd_template);
+            let found = Start::find(&mut tree, media, chosen.image, &layouts.of_any()?, settings, time);
+            let found = start.insert(found.map_err(boot_error)?);
+            layouts.esp = found.esp().partition_size(self.sector_size, esp)?;
+        }
         let needed = Volume::minimum_size(&tree, &volume).map_err(|e| volume_error(media, chosen, e))?;
         let sized = layouts.size(self.size, needed)?;
-        let identity = self.identity(media, chosen.image.index, firmware, sized.size, time);
+        let identity = self.identity(media, chosen.image.index, firmware, start.as_ref(), sized.size, time);
         let layout = Layouts { disk: identity.disk(), ..layouts }.of(sized.size.0)?;
-        Draft {
-            recipe: self,
-            media,
-            chosen,
-            tree,
-            volume,
-            sized,
-            identity,
-            layout,
-            firmware,
-            notes,
-            boot_files: Vec::new(),
+        if let Some(start) = &mut start {
+            start.settle(&mut tree, &layout, identity).map_err(boot_error)?;
         }
-        .plan()
+        Draft { recipe: self, media, chosen, tree, volume, sized, identity, layout, firmware, notes, start }.plan()
     }
 
     /// Refuses settings that don't go together, before any work.
-    fn check(&self) -> Result<Firmware, PlanError> {
+    fn check(&self) -> Result<(Firmware, BcdDevice), PlanError> {
         let firmware = self.firmware.unwrap_or(self.format.usual_firmware());
         if self.sector_size != 512 && self.format == DiskFormat::Vhd {
             return Err(PlanError::Settings("a VHD has sectors of 512 bytes; only VHDX and raw disks may have 4096"));
@@ -169,12 +182,32 @@ impl Recipe {
         if self.sector_size != 512 && firmware == Firmware::Bios {
             return Err(PlanError::Settings("BIOS firmware starts only from disks with sectors of 512 bytes"));
         }
-        Ok(firmware)
+        let usual = match firmware {
+            Firmware::Uefi => BcdDevice::Partition,
+            Firmware::Bios => BcdDevice::Locate,
+        };
+        let device = self.bcd_device.unwrap_or(usual);
+        if firmware == Firmware::Uefi && device == BcdDevice::Boot {
+            return Err(PlanError::Settings(
+                "under UEFI the boot manager comes from the EFI system partition, where Windows is not, so the BCD can't \
+                 name the device `boot`; `partition` or `locate` can be",
+            ));
+        }
+        Ok((firmware, device))
     }
 
     /// The identifiers that follow from the image and from all settings that change the virtual disk.
-    fn identity(&self, media: &Media, image: u32, firmware: Firmware, size: Size, time: Filetime) -> Identity {
+    fn identity(
+        &self,
+        media: &Media,
+        image: u32,
+        firmware: Firmware,
+        start: Option<&Start>,
+        size: Size,
+        time: Filetime,
+    ) -> Identity {
         let wim = media.wim();
+        let boot = start.map(|start| format!("{} {}", start.device(), start.template()));
         Inputs::new(IDENTITY)
             .bytes("wim", &wim.header().guid)
             .number("image", image.into())
@@ -186,6 +219,7 @@ impl Recipe {
             .bytes("label", self.label.as_bytes())
             .number("time", time.0)
             .bytes("seed", self.seed.as_bytes())
+            .bytes("boot", boot.unwrap_or_default().as_bytes())
             .identity()
     }
 }

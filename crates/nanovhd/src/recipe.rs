@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nanovhd_wim::ImageSelector;
 
-use crate::{DiskFormat, Edition, Firmware, FormatError, Selection, Size};
+use crate::{BcdDevice, BcdTemplate, DiskFormat, Edition, Firmware, FormatError, Selection, Size};
 
 /// What is to be made of a media: which image, on what kind of disk. All but the choice of an image
 /// among several has a default.
@@ -20,6 +20,9 @@ pub struct Recipe {
     pub(crate) label: String,
     pub(crate) time: Option<i64>,
     pub(crate) seed: String,
+    pub(crate) boot: bool,
+    pub(crate) bcd_device: Option<BcdDevice>,
+    pub(crate) bcd_template: BcdTemplate,
 }
 
 impl Default for Recipe {
@@ -35,6 +38,9 @@ impl Default for Recipe {
             label: "Windows".to_owned(),
             time: None,
             seed: String::new(),
+            boot: true,
+            bcd_device: None,
+            bcd_template: BcdTemplate::Image,
         }
     }
 }
@@ -129,6 +135,29 @@ impl Recipe {
     #[must_use]
     pub fn time(mut self, seconds: i64) -> Self {
         self.time = Some(seconds);
+        self
+    }
+
+    /// Whether the disk gets boot files and a BCD, as it does by default. Without them it can be mounted,
+    /// but nothing starts from it: for data, and for images without Windows.
+    #[must_use]
+    pub fn boot(mut self, boot: bool) -> Self {
+        self.boot = boot;
+        self
+    }
+
+    /// How the BCD names partitions. The default is [`BcdDevice::Partition`] for UEFI and
+    /// [`BcdDevice::Locate`] for BIOS, where another system may change the signature of the disk.
+    #[must_use]
+    pub fn bcd_device(mut self, device: BcdDevice) -> Self {
+        self.bcd_device = Some(device);
+        self
+    }
+
+    /// What the BCD is made from: [`BcdTemplate::Image`] by default.
+    #[must_use]
+    pub fn bcd_template(mut self, template: BcdTemplate) -> Self {
+        self.bcd_template = template;
         self
     }
 
