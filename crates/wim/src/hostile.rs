@@ -1,5 +1,7 @@
 //! Files that mean harm: each test is one way to lie, and says what has to come of it.
 
+mod packed;
+
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Mutex;

@@ -25,7 +25,7 @@ pub(crate) const HEADER: usize = size_of::<SolidDisk>();
 const RESOURCE_MARK: u64 = 0x1_0000_0000;
 
 /// Bytes of an entry of the chunk table.
-pub(crate) const TABLE_ENTRY: u64 = 4;
+pub(crate) const TABLE_ENTRY: usize = 4;
 
 /// A resource of many blobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,7 +151,7 @@ impl SolidResource {
 
     /// Bytes of header and table.
     pub(crate) fn table_len(&self) -> u64 {
-        HEADER as u64 + TABLE_ENTRY * self.chunks()
+        HEADER as u64 + TABLE_ENTRY as u64 * self.chunks()
     }
 
     /// How many of the stored bytes are for the first `len` of the resource, as far as that can be
@@ -199,7 +199,7 @@ impl Run {
         let outside = SolidError::Outside { offset, len, end: last };
         let index = self.ends.partition_point(|&end| end <= offset);
         let end = self.ends.get(index).copied();
-        if !offset.checked_add(len).zip(end).is_some_and(|(blob_end, end)| blob_end <= end) {
+        if offset.checked_add(len).zip(end).is_none_or(|(blob_end, end)| blob_end > end) {
             return Err(outside);
         }
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);

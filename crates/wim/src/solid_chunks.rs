@@ -9,7 +9,7 @@ use crate::reader::{ChunkError, Decoder, Format, ResourceError};
 use crate::solid::{HEADER, SolidPlace, SolidResource, TABLE_ENTRY};
 
 /// Entries of a chunk table that are read at once.
-const TABLE_PIECE: u64 = 16 << 10;
+const TABLE_PIECE: usize = 16 << 10;
 
 /// A chunk in the file.
 #[derive(Debug, Clone, Copy)]
@@ -76,17 +76,18 @@ impl Chunks {
             return Err(self.fault(self.next, offset, ChunkError::StoredLen { stored, len }));
         };
         let number = self.next;
-        self.used += TABLE_ENTRY as usize;
+        self.used += TABLE_ENTRY;
         self.next += 1;
         self.start = end;
         Ok(Chunk { number, offset, stored, len })
     }
 
     fn read_entries<R: ReadAt>(&mut self, file: &R) -> Result<(), ResourceError> {
-        let count = (self.resource.chunks() - self.next).min(TABLE_PIECE);
-        let offset = self.resource.offset + HEADER as u64 + self.next * TABLE_ENTRY;
+        let left = self.resource.chunks() - self.next;
+        let count = usize::try_from(left).map_or(TABLE_PIECE, |left| left.min(TABLE_PIECE));
+        let offset = self.resource.offset + HEADER as u64 + self.next * TABLE_ENTRY as u64;
         self.used = 0;
-        self.entries.resize(usize::try_from(count * TABLE_ENTRY).unwrap_or(0), 0);
+        self.entries.resize(count * TABLE_ENTRY, 0);
         file.read_exact_at(&mut self.entries, offset).map_err(|source| {
             self.entries.clear();
             ResourceError::Read { file: self.file, offset, source }

@@ -497,7 +497,7 @@ mod tests {
 
     use super::*;
     use crate::Wim;
-    use crate::testing::{Built, File, noise};
+    use crate::testing::{Built, File, Solid, noise};
 
     /// Keeps what comes, and checks the promises of [`BlobSink`].
     #[derive(Default)]
@@ -554,6 +554,88 @@ mod tests {
                 let blobs = sink.blobs.into_inner().unwrap();
                 assert!(blobs.values().all(|(_, finished)| *finished));
                 assert!(blobs.values().map(|(content, _)| content).eq(&contents), "{chunk_size:?} {n} threads");
+            }
+        }
+    }
+
+    /// The same blobs in solid resources of 25 each, with chunks of many sizes: of some, several are
+    /// decoded at once.
+    fn built_solid() -> impl Iterator<Item = (Vec<Vec<u8>>, Built)> {
+        [(1, 0x1000), (2, 0x8000), (3, 0x8_0000), (3, 0x20_0000), (3, 0x400_0000)].into_iter().map(
+            |(format, chunk_size)| {
+                let contents = contents();
+                let slices: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
+                let solid = Some(Solid { chunk_size, format, blobs: 25 });
+                let built = File { solid, ..File::new(&slices) }.build();
+                (contents, built)
+            },
+        )
+    }
+
+    #[test]
+    fn solid_blobs_come_whole_with_any_number_of_threads() {
+        for (contents, built) in built_solid() {
+            let wim = Wim::open(built.bytes).unwrap();
+            assert_eq!(wim.solid_resources().len(), 3);
+            for n in [1, 2, 3, 20] {
+                for step in [1, 7] {
+                    let sink = Keep::default();
+                    // Each twice, which makes no difference.
+                    let wanted: Vec<u32> = (0..60).step_by(step).flat_map(|index| [index; 2]).collect();
+                    wim.stream(&wanted, threads(n), &sink).unwrap();
+                    let blobs = sink.blobs.into_inner().unwrap();
+                    assert!(blobs.values().all(|(_, finished)| *finished));
+                    let contents = contents.iter().step_by(step);
+                    assert!(blobs.values().map(|(content, _)| content).eq(contents), "{n} threads, step {step}");
+                }
+            }
+            for index in [59, 0, 7, 24, 25, 7] {
+                assert!(wim.read_blob(index).unwrap() == contents[index as usize]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_damaged_solid_blob_is_named_with_any_number_of_threads() {
+        for (_, built) in built_solid() {
+            // Blob 17 is longer than some chunks, so that it goes from one worker to the next.
+            for first in [17, 12] {
+                let mut bytes = built.bytes.clone();
+                for blob in [41, first, 55, 57] {
+                    bytes[built.blobs[blob].end - 1] ^= 1;
+                }
+                let wim = Wim::open(bytes).unwrap();
+                for n in [1, 2, 5, 16] {
+                    let sink = Keep::default();
+                    let error = wim.stream(&(0..60).collect::<Vec<_>>(), threads(n), &sink).unwrap_err();
+                    assert!(matches!(error, StreamError::Blob(BlobError::Digest { .. })), "{error}");
+                    assert_eq!(error.blob(), Some(u32::try_from(first).unwrap()));
+                    let blobs = sink.blobs.into_inner().unwrap();
+                    assert!((0..u32::try_from(first).unwrap()).all(|index| blobs[&index].1));
+                }
+                assert!(matches!(wim.read_blob(41), Err(BlobError::Digest { blob: 41, .. })));
+            }
+        }
+    }
+
+    #[test]
+    fn a_sink_that_fails_or_panics_ends_the_streaming_of_solid_blobs() {
+        struct Panics;
+        impl BlobSink for Panics {
+            fn write(&self, index: u32, offset: u64, _: &[u8]) -> io::Result<()> {
+                assert!(index < 17 || offset == 0, "as is meant");
+                Ok(())
+            }
+        }
+        for (_, built) in built_solid() {
+            let wim = Wim::open(built.bytes).unwrap();
+            let all: Vec<u32> = (0..60).collect();
+            for n in [1, 2, 8] {
+                let sink = Keep { fails_at: Some(17), ..Keep::default() };
+                let error = wim.stream(&all, threads(n), &sink).unwrap_err();
+                assert!(matches!(error, StreamError::Sink { blob: 17, .. }), "{error}");
+                let streaming = std::panic::AssertUnwindSafe(|| wim.stream(&all, threads(n), &Panics));
+                assert!(std::panic::catch_unwind(streaming).is_err());
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Builds WIM files in memory for the tests: correct ones, and parts that a test can then damage.
 //!
 //! Nothing is compressed, but resources can be stored as a chunk table with chunks that did not get
-//! shorter, which is what a compressed file does with incompressible content.
+//! shorter, which is what a compressed file does with incompressible content. So can solid ones.
 
 use std::ops::Range;
 
@@ -9,12 +9,14 @@ use sha1::{Digest, Sha1};
 
 pub(crate) type Sha1Digest = [u8; 20];
 
-/// Flags of resources: metadata, and compressed.
+/// Flags of resources: metadata, compressed, and solid.
 const METADATA: u8 = 2;
 const COMPRESSED: u8 = 4;
+const SOLID: u8 = 16;
 /// Flags of the header: compressed with LZX.
 const LZX: u32 = 0x0004_0002;
 const VERSION: u32 = 0x1_0d00;
+const VERSION_SOLID: u32 = 0xe00;
 
 pub(crate) fn sha1(bytes: &[u8]) -> Sha1Digest {
     Sha1::digest(bytes).into()
@@ -268,6 +270,20 @@ pub(crate) struct File {
     pub(crate) integrity: Option<u32>,
     /// Store everything as a chunk table and chunks of this size.
     pub(crate) chunk_size: Option<u32>,
+    /// Store the blobs in solid resources.
+    pub(crate) solid: Option<Solid>,
+    /// Which part of a split set it is, and of how many.
+    pub(crate) part: (u16, u16),
+}
+
+/// How blobs are stored in solid resources.
+#[derive(Clone, Copy)]
+pub(crate) struct Solid {
+    pub(crate) chunk_size: u32,
+    /// The number of the algorithm.
+    pub(crate) format: u32,
+    /// How many blobs are in each resource.
+    pub(crate) blobs: usize,
 }
 
 /// The bytes of a file, and where they hold what.
@@ -286,7 +302,8 @@ pub(crate) struct Built {
 impl File {
     pub(crate) fn new(blobs: &[&[u8]]) -> Self {
         let blobs = blobs.iter().map(|blob| blob.to_vec()).collect();
-        Self { images: Vec::new(), blobs, xml: None, integrity: None, chunk_size: None }
+        let (xml, integrity, chunk_size, solid) = (None, None, None, None);
+        Self { images: Vec::new(), blobs, xml, integrity, chunk_size, solid, part: (1, 1) }
     }
 
     /// One image with these nodes below the root, and these blobs.
@@ -295,12 +312,16 @@ impl File {
     }
 
     pub(crate) fn build(&self) -> Built {
-        let mut bytes = header_of(VERSION, u32::try_from(self.images.len()).unwrap()).to_vec();
+        let version = if self.solid.is_some() { VERSION_SOLID } else { VERSION };
+        let mut bytes = header_of(version, u32::try_from(self.images.len()).unwrap()).to_vec();
+        put(&mut bytes, 0x28, &self.part.0.to_le_bytes());
+        put(&mut bytes, 0x2a, &self.part.1.to_le_bytes());
         if let Some(chunk_size) = self.chunk_size {
             put(&mut bytes, 0x10, &LZX.to_le_bytes());
             put(&mut bytes, 0x14, &chunk_size.to_le_bytes());
         }
         let mut table = Vec::new();
+        let solid = self.solid.map(|solid| self.store_solid(&mut bytes, &mut table, solid));
         let mut store = |bytes: &mut Vec<u8>, content: &[u8], flags: u8| {
             let start = bytes.len();
             let stored = self.chunk_size.map_or_else(|| content.to_vec(), |size| chunked(content, size as usize));
@@ -308,10 +329,10 @@ impl File {
             let flags = flags | if self.chunk_size.is_some() { COMPRESSED } else { 0 };
             let (stored_len, len) = (stored.len() as u64, content.len() as u64);
             let entry = BlobEntry { sha1: sha1(content), stored_len, len, flags, ..blob_entry(0, start as u64, 0) };
-            table.extend(entry.bytes());
+            table.extend(BlobEntry { part: self.part.0, ..entry }.bytes());
             start..bytes.len()
         };
-        let blobs = self.blobs.iter().map(|blob| store(&mut bytes, blob, 0)).collect();
+        let blobs = solid.unwrap_or_else(|| self.blobs.iter().map(|blob| store(&mut bytes, blob, 0)).collect());
         let images = self.images.iter().map(|image| store(&mut bytes, image, METADATA)).collect();
         let blob_table = append(&mut bytes, 0x30, &table);
         let xml = self.xml.clone().unwrap_or_else(|| self.default_xml());
@@ -324,6 +345,36 @@ impl File {
             None => 0..0,
         };
         Built { bytes, blobs, images, blob_table, integrity }
+    }
+
+    /// Writes all blobs into solid resources, with the entry of each resource before those of its
+    /// blobs, and says where the blobs lie.
+    fn store_solid(&self, bytes: &mut Vec<u8>, table: &mut Vec<u8>, solid: Solid) -> Vec<Range<usize>> {
+        let mut places = Vec::new();
+        let mut in_run = 0;
+        for blobs in self.blobs.chunks(solid.blobs) {
+            let content = blobs.concat();
+            let start = bytes.len();
+            bytes.extend((content.len() as u64).to_le_bytes());
+            bytes.extend(solid.chunk_size.to_le_bytes());
+            bytes.extend(solid.format.to_le_bytes());
+            let chunks = content.chunks(solid.chunk_size as usize);
+            chunks.for_each(|chunk| bytes.extend(u32::try_from(chunk.len()).unwrap().to_le_bytes()));
+            let mut at = bytes.len();
+            bytes.extend(&content);
+            let part = self.part.0;
+            let entry = BlobEntry { part, flags: SOLID, len: 1 << 32, ..blob_entry(0, start as u64, 0) };
+            table.extend(BlobEntry { stored_len: (bytes.len() - start) as u64, ..entry }.bytes());
+            for blob in blobs {
+                let entry =
+                    BlobEntry { part, flags: SOLID, stored_len: blob.len() as u64, ..blob_entry(0, in_run, 0) };
+                table.extend(BlobEntry { sha1: sha1(blob), ..entry }.bytes());
+                places.push(at..at + blob.len());
+                at += blob.len();
+                in_run += blob.len() as u64;
+            }
+        }
+        places
     }
 
     fn default_xml(&self) -> Vec<u8> {

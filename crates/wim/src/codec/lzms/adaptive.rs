@@ -26,8 +26,8 @@ const _: () = assert!(2 * (MAX_SYMBOLS + 1024) < 3570 && MAX_CODEWORD < MAX_LEN)
 static ENTRIES: [Entry; MAX_SYMBOLS] = {
     let mut entries = [Entry::new(0); MAX_SYMBOLS];
     let mut symbol = 0;
-    while symbol < MAX_SYMBOLS {
-        entries[symbol] = Entry::new(symbol as u32);
+    while (symbol as usize) < MAX_SYMBOLS {
+        entries[symbol as usize] = Entry::new(symbol);
         symbol += 1;
     }
     entries

@@ -199,7 +199,7 @@ fn encode_unchecked(start: &[Item], item: Item, len: usize) -> Vec<u8> {
 
 #[test]
 fn an_input_that_ends_too_early_is_noticed() {
-    let bytes: Vec<u8> = (0..6000u32).map(|n| (n * n >> 3).to_le_bytes()[0]).collect();
+    let bytes: Vec<u8> = (0..6000u32).map(|n| ((n * n) >> 3).to_le_bytes()[0]).collect();
     let stored = encode(&literals(&bytes), false);
     for len in (4..stored.len() - 2).step_by(2) {
         // Cut at the front, all bits from the back are good, but then there are none.
