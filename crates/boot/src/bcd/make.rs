@@ -75,6 +75,10 @@ impl NewStore<'_> {
         let target = object_of(template, target, "the Windows loader for this firmware")?;
         object_of(template, id::BOOTMGR, "the boot manager")?;
         let windows = text_of(target, element::SYSTEM_ROOT, "the Windows directory")?;
+        text_of(target, element::TEMPLATE_PATH, PATH)?;
+        if target.integer(element::TEMPLATE_DEVICE) != Some(ON_WINDOWS) {
+            return Err(wrong(target, element::TEMPLATE_DEVICE, PLACE, "2 (the partition of Windows)"));
+        }
         let mut objects: Vec<Object> = template.iter().filter(|object| stays(object)).cloned().collect();
         let mut loader = Object { id: self.loader, ..target.clone() };
         let resumes = loader.get(element::ASSOCIATED_RESUME_OBJECT).is_some();
@@ -114,7 +118,7 @@ impl NewStore<'_> {
     /// Does what the elements of class 4 say, and drops them.
     fn follow_template(&self, object: &mut Object, windows: &str) -> Result<(), BcdError> {
         if object.get(element::TEMPLATE_PATH).is_some() {
-            let path = text_of(object, element::TEMPLATE_PATH, "the path of a program")?;
+            let path = text_of(object, element::TEMPLATE_PATH, PATH)?;
             object.put(element::APPLICATION_PATH, Value::Text(format!("{windows}{path}")));
         }
         if let Some(place) = object.get(element::TEMPLATE_DEVICE) {
@@ -123,7 +127,7 @@ impl NewStore<'_> {
                 Value::Integer(ON_WINDOWS) => &self.os,
                 _ => {
                     let expected = "1 (the system partition) or 2 (that of Windows)";
-                    return Err(wrong(object, element::TEMPLATE_DEVICE, "the place of a program", expected));
+                    return Err(wrong(object, element::TEMPLATE_DEVICE, PLACE, expected));
                 }
             };
             let has_windows =
@@ -165,6 +169,7 @@ impl NewStore<'_> {
             }
             Firmware::Uefi => {}
         }
+        object.put(element::APPLICATION_DEVICE, found_by(&self.system, element::APPLICATION_PATH));
         object.put(element::DEFAULT_OBJECT, Value::Object(self.loader));
         object.put(element::DISPLAY_ORDER, Value::Objects(vec![self.loader]));
         if resumes {
@@ -178,12 +183,19 @@ impl NewStore<'_> {
 
 /// The class of elements that only templates have.
 const TEMPLATE_CLASS: u32 = 4;
+/// What [`element::TEMPLATE_PATH`] is, for messages.
+const PATH: &str = "the path of a program";
+/// What [`element::TEMPLATE_DEVICE`] is, for messages.
+const PLACE: &str = "the place of a program";
+/// Objects that are in a template to be copied, or not at all.
+const TARGETS: [Uuid; 6] =
+    [id::BIOS_TARGET, id::UEFI_TARGET, id::BIOS_RESUME, id::UEFI_RESUME, id::BIOS_SETUP, id::UEFI_SETUP];
 
 /// Whether an object of a template is also one of the store. A program whose path is below the Windows directory
-/// is there to be copied.
+/// is one to be copied, whatever its GUID.
 fn stays(object: &Object) -> bool {
     let is_target = object.kind.is_application() && object.get(element::TEMPLATE_PATH).is_some();
-    !is_target && object.id != id::NTLDR && object.kind != ObjectKind::NTLDR
+    !is_target && !TARGETS.contains(&object.id) && object.kind != ObjectKind::NTLDR
 }
 
 /// The device, found by the file that `named_by` names if it is to be looked for.
