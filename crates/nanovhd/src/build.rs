@@ -317,8 +317,9 @@ impl Work<'_> {
             wim_path: plan.media.wim_path(),
             index: plan.outline.image.index,
             knows_changes: true,
+            is_image: false,
         };
-        let options = VerifyOptions { threads: Some(threads) };
+        let options = VerifyOptions { threads: Some(threads), ..VerifyOptions::default() };
         let path = self.partial.path();
         match verify::run(self.partial.file(), path, Some(&expected), &options, self.progress) {
             Ok(verification) if verification.clean => Ok(verification),
@@ -398,7 +399,7 @@ mod tests {
 
     use nanovhd_tree::{Content, Metadata, Tree};
 
-    use super::support::{Part, in_image, on_volume, testdata};
+    use super::support::{Part, in_image, on_volume, testdata, with_boot_files};
     use super::*;
     use crate::{Edition, Media, Recipe, Selection};
 
@@ -444,7 +445,7 @@ mod tests {
                 let suffix = if name.starts_with("host") { "bin" } else { "txt" };
                 expected.insert(format!("\\\"{name}.{suffix}\""), bytes.clone());
             }
-            super::support::assert_same(&found, &expected);
+            super::support::assert_same(&found, &with_boot_files(expected, &found));
         }
     }
 

@@ -8,7 +8,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use nanovhd::{BuildOptions, DiskFormat, Edition, Firmware, Media, Outline, Recipe, Size};
-use support::{Part, assert_same, in_image, on_volume, testdata};
+use support::{Part, assert_same, in_image, on_volume, testdata, with_boot_files};
 
 trait Disk: Read + Seek {}
 impl<T: Read + Seek> Disk for T {}
@@ -38,7 +38,12 @@ fn check(recipe: &Recipe, name: &str) {
     let windows = outline.partitions.last().unwrap();
     assert_eq!(windows.kind, "windows");
     let found = on_volume(Part { disk: open(&path), start: windows.offset });
-    assert_same(&found, &in_image(&media, 2));
+    let expected = in_image(&media, 2);
+    let expected = match outline.disk.firmware {
+        Firmware::Uefi => expected,
+        Firmware::Bios => with_boot_files(expected, &found),
+    };
+    assert_same(&found, &expected);
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod descriptor;
 mod esp;
 mod name;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use nanovhd_boot::bcd::{self, BcdError, Device, NewStore, PartitionDevice};
 use nanovhd_boot::{

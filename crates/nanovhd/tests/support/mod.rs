@@ -128,10 +128,39 @@ fn add_contents(files: &mut Files, media: &Media, step: &WalkEntry<'_>, path: &s
     }
 }
 
+/// Adds what a disk for BIOS machines has on its volume beside the image's own files. The store is the one
+/// that was found: what is in it is looked at elsewhere.
+pub fn with_boot_files(mut files: Files, found: &Files) -> Files {
+    let sources = [
+        (r#"\"Windows"\"Boot"\"PCAT""#, r#"\"Boot""#),
+        (r#"\"Windows"\"Boot"\"Fonts""#, r#"\"Boot"\"Fonts""#),
+        (r#"\"Windows"\"Boot"\"Resources""#, r#"\"Boot"\"Resources""#),
+    ];
+    let moved = [(r#"\"Boot"\"bootmgr""#, r#"\"bootmgr""#), (r#"\"Boot"\"bootnxt""#, r#"\"BOOTNXT""#)];
+    let mut added = Files::new();
+    for (path, bytes) in &files {
+        for (from, to) in sources {
+            let Some(rest) = path.strip_prefix(from) else { continue };
+            let copy = format!("{to}{rest}");
+            let copy = moved.iter().find(|(inside, _)| *inside == copy).map_or(copy.as_str(), |(_, root)| root);
+            added.insert(copy.to_owned(), bytes.clone());
+        }
+    }
+    let store = r#"\"Boot"\"BCD""#;
+    assert!(found[store].starts_with(b"regf"), "the store is a registry hive");
+    added.insert(store.to_owned(), found[store].clone());
+    let count = files.len() + added.len();
+    files.extend(added);
+    assert_eq!(files.len(), count, "nothing of the image is replaced");
+    files
+}
+
 /// Compares without printing megabytes.
 pub fn assert_same(found: &Files, expected: &Files) {
-    let names = |files: &Files| files.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(found), names(expected));
+    let only = |in_this: &Files, other: &Files| -> Vec<String> {
+        in_this.keys().filter(|name| !other.contains_key(*name)).cloned().collect()
+    };
+    assert_eq!((only(found, expected), only(expected, found)), (vec![], vec![]), "too many, and missing");
     for (path, bytes) in found {
         assert!(*bytes == expected[path], "{path} has other bytes");
     }
