@@ -185,7 +185,7 @@ def main():
         sys.exit(__doc__.split("\n\n")[1])
     volume, wim, image, pattern = [*sys.argv[1:], ""][:4]
     try:
-        wanted = {path_bytes(path): expected(facts) for path, facts in Wim(wim).files(int(image)).items()}
+        wanted = {path_bytes(path): expected(facts) for path, facts in Wim(wim).files(image).items()}
         with tempfile.TemporaryDirectory() as work:
             if not mounted(volume, work):
                 return NO_FUSE

@@ -116,7 +116,7 @@ def link_groups(numbers):
 def main():
     allow_lone_surrogates()
     volume = volume_files(sys.argv[1])
-    image = Wim(sys.argv[2]).files(int(sys.argv[3]))
+    image = Wim(sys.argv[2]).files(sys.argv[3])
     image.pop("/")
     links = link_groups({path: facts[3] for path, facts in volume.items()})
     differences = ["%s: only in the volume" % p for p in volume.keys() - image.keys()]

@@ -12,6 +12,8 @@ data), the object id, the extended attributes. FIELD is one of
     directory attributes created accessed written security short_name links data streams reparse object_id
     extended_attributes
 
+IMAGE is a number; with `:bios` behind it, what a disk for BIOS machines has besides is expected too.
+
 A pattern, as `fnmatch` knows it, restricts the exception to paths: `--ignore short_name:/Users/*`.
 What `wimlib-imagex apply` and `capture` themselves do not carry over an NTFS volume is listed in
 testdata/README.md.
@@ -72,9 +74,9 @@ def main():
     parser.add_argument("--ignore", action="append", default=[], metavar="FIELD[:PATTERN]")
     parser.add_argument("--limit", type=int, default=200, help="differences to print (default 200)")
     parser.add_argument("first")
-    parser.add_argument("first_image", type=int)
+    parser.add_argument("first_image")
     parser.add_argument("second")
-    parser.add_argument("second_image", type=int)
+    parser.add_argument("second_image")
     args = parser.parse_args()
     try:
         exceptions = Exceptions(args.ignore)

@@ -3,8 +3,9 @@
 #
 #   judge_disk.sh DISK FILE.wim IMAGE
 #
-# Needs qemu-img, sfdisk, sgdisk, fsck.vfat, ntfs-3g, ntfsfix, ntfsinfo, fsstat, fls, wimlib-imagex, and from PyPI
-# checkdisk and dissect.ntfs for the python3 on the PATH. No root. Stops at the first complaint.
+# Needs qemu-img, sfdisk, sgdisk, fsck.vfat, mcopy, ntfs-3g, ntfsfix, ntfsinfo, ntfscat, fsstat, fls, hivexml,
+# wimlib-imagex, and from PyPI checkdisk and dissect.ntfs for the python3 on the PATH. No root. Stops at the first
+# complaint.
 set -euo pipefail
 disk=$1 wim=$2 image=$3
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -21,6 +22,49 @@ complain() {
 check() {
   "$@" >"$work/said" 2>&1 || { cat "$work/said"; complain "$1 complains"; }
   echo "ok: $1"
+}
+
+# The image's boot files.
+boot=$work/boot/Boot
+wimlib-imagex extract "$wim" "$image" /Windows/Boot --dest-dir="$work/boot" --no-acls --quiet
+
+# The EFI system partition holds the image's boot files at the places where Windows has them, a store and
+# nothing else.
+judge_esp() { # VOLUME
+  local expected=$work/expected found=$work/esp
+  check fsck.vfat -n "$1"
+  mkdir "$found" && mcopy -s -n -i "$1" '::/*' "$found/"
+  judge_store "$found/EFI/Microsoft/Boot/BCD" 'winload\.efi'
+  rm "$found/EFI/Microsoft/Boot/BCD"
+  mkdir -p "$expected/EFI/Boot" "$expected/EFI/Microsoft"
+  cp -r "$boot/EFI" "$expected/EFI/Microsoft/Boot"
+  cp -r "$boot/Fonts" "$boot/Resources" "$expected/EFI/Microsoft/Boot/"
+  cp "$boot/EFI/bootmgfw.efi" "$expected/EFI/Boot/bootx64.efi"
+  check diff -r "$expected" "$found"
+}
+
+# The files in the root and \Boot are compared with all others below; here, that a BIOS comes to them.
+judge_bios_start() { # VOLUME FIRST-SECTOR
+  local sectors=$(($(stat -c %s "$1") / 512)) hidden
+  cmp -s -n 440 "$work/disk" /dev/zero && complain "the master boot record has no code"
+  hidden=$(od -A n -t u4 -j 28 -N 4 "$1")
+  [ "$hidden" -eq "$2" ] || complain "the boot record says that the volume begins at $hidden"
+  check cmp -n 512 -i 0:$(((sectors - 1) * 512)) "$1" "$1"
+  ntfscat -i 7 "$1" >"$work/record"
+  [ "$(stat -c %s "$work/record")" = 8192 ] || complain "\$Boot has not 8192 bytes"
+  check cmp -n 8192 "$1" "$work/record"
+  ntfscat "$1" /bootmgr >"$work/bootmgr"
+  check cmp "$work/bootmgr" "$boot/PCAT/bootmgr"
+  ntfscat "$1" /Boot/BCD >"$work/BCD"
+  judge_store "$work/BCD" 'winload\.exe'
+}
+
+# A store is a hive in which the boot manager has a default, and that one a loader.
+judge_store() { # FILE LOADER
+  hivexml "$1" >"$work/store.xml" || complain "hivexml can't read the store"
+  tr -d '\n' <"$work/store.xml" | grep -q '{9dea862c-5cdd-4e70-acc1-f32b344d4795}.*"23000003"' &&
+    grep -qi "system32.$2" "$work/store.xml" || complain "the store starts nothing"
+  echo "ok: hivexml"
 }
 
 case $disk in
@@ -46,9 +90,11 @@ if grep -q '^label: gpt' "$work/table"; then
   sgdisk --verify "$work/disk" >"$work/said"
   grep -q '^No problems found' "$work/said" || { cat "$work/said"; complain "sgdisk complains"; }
   echo "ok: sgdisk"
-  check fsck.vfat -n "$work/part1"
+  judge_esp "$work/part1"
 else
   [ $number = 1 ] || complain "$number partitions, expected 1"
+  judge_bios_start "$volume" "$(sed -nE 's/.*start= *([0-9]+),.*/\1/p' "$work/table")"
+  image=$image:bios
 fi
 
 check ntfsfix -n "$volume"

@@ -28,11 +28,11 @@ def sample():
     return tree
 
 
-def files(tree):
+def files(tree, image="1"):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "x.wim")
         wim_writer.write(path, [(tree, "")], bytes(16))
-        return Wim(path).files(1)
+        return Wim(path).files(image)
 
 
 CHANGES = {
@@ -95,6 +95,31 @@ class CompareTest(unittest.TestCase):
         other = sample()
         other.get("/d").entries["plain"] = node()
         self.assertIn("directory", [what.split(":")[0] for _, what in self.differences(sample(), other)])
+
+    def test_a_disk_for_a_bios_has_more(self):
+        image = sample()
+        image.add("/Windows/Boot/PCAT/bootmgr", node(b"manager"))
+        image.add("/Windows/Boot/PCAT/en-US/bootmgr.exe.mui", node(b"texts"))
+        plain, disk = files(image), files(image, "1:bios")
+        added = ["/Boot", "/Boot/BCD", "/Boot/en-US", "/Boot/en-US/bootmgr.exe.mui", "/bootmgr"]
+        self.assertEqual(sorted(disk.keys() - plain.keys()), added)
+        self.assertEqual(disk["/bootmgr"]["data"], plain["/Windows/Boot/PCAT/bootmgr"]["data"])
+        # Whatever the store's bytes and times are, what it is called and who may read it is known.
+        found = files(image, "1:bios")
+        found["/Boot/BCD"].update(data=[9, "9" * 40], written=9)
+        none = compare_wims.Exceptions([])
+        self.assertEqual(list(compare_wims.differences(disk, found, none)), [])
+        for path, field, value in (("/bootmgr", "attributes", ARCHIVE), ("/Boot/BCD", "security", "00"),
+                                   ("/Boot/en-US/bootmgr.exe.mui", "written", 9)):
+            found[path][field], right = value, found[path][field]
+            self.assertEqual([p for p, _ in compare_wims.differences(disk, found, none)], [path])
+            found[path][field] = right
+        self.assertRaises(ValueError, files, self.with_boot_folder(), "1:bios")
+
+    def with_boot_folder(self):
+        tree = sample()
+        tree.add("/Boot", node())
+        return tree
 
     def test_what_is_no_wim_is_refused(self):
         with tempfile.NamedTemporaryFile() as f:

@@ -3,6 +3,8 @@
 
     wim_reader.py FILE.wim IMAGE          prints the tree, one JSON object a line
 
+IMAGE is a number; `2:bios` means the second image with what a disk for BIOS machines has besides.
+
 The metadata are parsed here, byte by byte, from the format's description; nothing of nanovhd's own code
 takes part. Compressed metadata are first turned into plain ones by `wimlib-imagex export --compress=none
 --pipable`, whose output begins with them, so that no file data need be read. Contents are told apart by
@@ -14,6 +16,8 @@ import os
 import struct
 import subprocess
 import sys
+
+from bios_files import with_bios_files
 
 DIRECTORY, REPARSE = 0x10, 0x400
 COMPRESSED_FLAG, METADATA_FLAG, SOLID_FLAG = 0x04, 0x02, 0x10
@@ -94,8 +98,12 @@ class Wim:
         raise WimError("%s: wimlib-imagex gave no metadata of image %d: %s" % (self.path, image, message))
 
     def files(self, image):
-        """{path: facts} of every name in the image; the root's path is `/`."""
-        return Parser(self.metadata(image), self.sizes).files()
+        """{path: facts} of every name in the image, a number or such a one as `2:bios`; the root's path is `/`."""
+        number, _, kind = str(image).partition(":")
+        files = Parser(self.metadata(int(number)), self.sizes).files()
+        if kind not in ("", "bios"):
+            raise WimError("%s is no image: expected a number, or with :bios behind it" % image)
+        return with_bios_files(files) if kind else files
 
 
 class Parser:
@@ -220,11 +228,11 @@ def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__.split("\n\n")[1])
     try:
-        for path, facts in sorted(Wim(sys.argv[1]).files(int(sys.argv[2])).items()):
-            print(json.dumps({"path": path, **facts}))
+        for path, facts in sorted(Wim(sys.argv[1]).files(sys.argv[2]).items()):
+            print(json.dumps({"path": path, **facts}, default=repr))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    except (WimError, OSError) as error:
+    except (WimError, OSError, ValueError) as error:
         sys.exit("error: %s" % error)
 
 
