@@ -287,6 +287,9 @@ pub(crate) struct Verify {
     /// The media that it was built from, and which of its images
     #[arg(long, value_name = "MEDIA[:N]", value_parser = value_parser!(Reference))]
     pub(crate) against: Option<Reference>,
+    /// Don't check what starts Windows
+    #[arg(long)]
+    pub(crate) no_boot: bool,
     #[command(flatten)]
     pub(crate) manner: Manner,
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nanovhd::{
-    BuildError, DiskFormat, DiskInspection, ExtractOptions, FormatError, Input, Inspection, Media, Recipe, Selection,
-    Verification, VerifyOptions,
+    BuildError, DiskFormat, ExtractOptions, FormatError, Input, Inspected, Media, Recipe, Selection, Verification,
+    VerifyOptions,
 };
 use serde::Serialize;
 
@@ -127,19 +127,9 @@ fn source_date_epoch() -> Result<Option<i64>, Failure> {
 
 fn inspect(args: &Inspect) -> Result<(), Failure> {
     let manner = Manner { threads: None, json: args.json, quiet: false };
-    let is_damaged = match Input::open(&args.path)? {
-        Input::Media(media) => {
-            let inspection = Inspection::of(&media);
-            show(&inspection, &manner)?;
-            inspection.is_damaged()
-        }
-        Input::Disk(disk) => {
-            let inspection = DiskInspection::of(&disk);
-            show(&inspection, &manner)?;
-            inspection.is_damaged()
-        }
-    };
-    if is_damaged {
+    let inspected = Inspected::open(&args.path)?;
+    show(&inspected, &manner)?;
+    if inspected.is_damaged() {
         return Err(Failure::input(format!("`{}` is damaged, as shown", args.path.display())));
     }
     Ok(())
@@ -175,7 +165,7 @@ fn verify(args: &Verify) -> Result<(), Failure> {
         (Some(media), Some(against)) => Some((media, media.choose(&against.selection())?.image.index)),
         _ => None,
     };
-    let options = VerifyOptions { threads: args.manner.threads };
+    let options = VerifyOptions { threads: args.manner.threads, boot: !args.no_boot };
     let verification = watched(&args.manner, |watcher| nanovhd::verify(&args.disk, against, &options, watcher))??;
     show(&verification, &args.manner)?;
     if verification.clean { Ok(()) } else { Err(unclean(&verification)) }

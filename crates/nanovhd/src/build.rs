@@ -319,7 +319,7 @@ impl Work<'_> {
             knows_changes: true,
             is_image: false,
         };
-        let options = VerifyOptions { threads: Some(threads), ..VerifyOptions::default() };
+        let options = VerifyOptions { threads: Some(threads), boot: plan.outline.boot.is_some() };
         let path = self.partial.path();
         match verify::run(self.partial.file(), path, Some(&expected), &options, self.progress) {
             Ok(verification) if verification.clean => Ok(verification),

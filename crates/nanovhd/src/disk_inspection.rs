@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use crate::disk_image::{FileSystem, Part, file_system, gpt_name, open};
 use crate::outline::path_text;
+use crate::startup::{Mounted, Startup};
 use crate::text::{causes, visible};
-use crate::{Counts, DiskImage, Findings, Origin, Outline, Size};
+use crate::{BootInspection, Counts, DiskImage, Findings, Origin, Outline, Size, Volume};
 
 /// What a disk image says of itself, and what its volumes really hold. All offsets are in bytes.
 #[derive(Debug, Clone, Serialize)]
@@ -42,6 +43,8 @@ pub struct DiskInspection {
     pub table: Option<TableInspection>,
     /// The partitions, or the one volume that the disk is.
     pub partitions: Vec<PartitionInspection>,
+    /// What starts Windows; nothing on a disk without Windows, or without partitions.
+    pub boot: Option<BootInspection>,
 }
 
 /// A partition table.
@@ -169,6 +172,14 @@ impl DiskInspection {
             Format::VhdxFixed => ("vhdx", true),
             Format::VhdxDynamic => ("vhdx", false),
         };
+        let parts = image.parts();
+        let (mut partitions, mut volumes) = (Vec::new(), Vec::new());
+        for part in &parts {
+            let (inspection, volume) = VolumeInspection::of(image, part).unzip();
+            partitions.push(PartitionInspection::of(part, inspection));
+            volumes.extend(volume.flatten().map(|volume| Mounted { part: *part, volume }));
+        }
+        let startup = image.table().and_then(|table| Startup::find(table, &volumes));
         Self {
             schema: Outline::SCHEMA,
             disk: image.path().to_owned(),
@@ -181,7 +192,8 @@ impl DiskInspection {
             creator: disk.creator().map(str::to_owned),
             log_replayed: disk.log_replayed(),
             table: image.table().map(TableInspection::of),
-            partitions: image.parts().iter().map(|part| PartitionInspection::of(image, part)).collect(),
+            partitions,
+            boot: startup.as_ref().map(BootInspection::of),
         }
     }
 
@@ -203,7 +215,7 @@ impl TableInspection {
 }
 
 impl PartitionInspection {
-    fn of(image: &DiskImage, part: &Part<'_>) -> Self {
+    fn of(part: &Part<'_>, volume: Option<VolumeInspection>) -> Self {
         let found = part.found.map(|found| &found.kind);
         let (type_id, id, active) = match found {
             Some(FoundKind::Gpt { type_id, id, .. }) => (Some(type_id.to_string()), Some(*id), None),
@@ -219,20 +231,24 @@ impl PartitionInspection {
             size: Size(part.size),
             id,
             active,
-            volume: VolumeInspection::of(image, part),
+            volume,
         }
     }
 }
 
 impl VolumeInspection {
-    fn of(image: &DiskImage, part: &Part<'_>) -> Option<Self> {
+    /// What the volume in a partition is, and its files if they can be read.
+    fn of<'i>(image: &'i DiskImage, part: &Part<'i>) -> Option<(Self, Option<Volume<'i>>)> {
         if file_system(image.disk(), part) == FileSystem::Other {
             return None;
         }
         let origin = Origin { path: image.path().to_owned(), image: None, partition: part.number };
         Some(match open(image.disk(), *part, origin) {
-            Ok(volume) => Self { facts: volume.facts(), found: Findings::Counts(Counts::of(volume.tree())) },
-            Err(e) => Self { facts: None, found: Findings::Damage(causes(&e)) },
+            Ok(volume) => {
+                let found = Findings::Counts(Counts::of(volume.tree()));
+                (Self { facts: volume.facts(), found }, Some(volume))
+            }
+            Err(e) => (Self { facts: None, found: Findings::Damage(causes(&e)) }, None),
         })
     }
 }
@@ -265,7 +281,8 @@ impl fmt::Display for DiskInspection {
                 writeln!(f, "partitions   {}{id}{backup}", table.scheme.to_ascii_uppercase())?;
             }
         }
-        self.partitions.iter().try_for_each(|part| part.fmt(f))
+        self.partitions.iter().try_for_each(|part| part.fmt(f))?;
+        self.boot.as_ref().map_or(Ok(()), |boot| boot.fmt(f))
     }
 }
 

@@ -1,13 +1,13 @@
 //! What files are looked into: media with a WIM, or disk images. The bytes say which.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nanovhd_wim::ImageSelector;
 use thiserror::Error;
 
 use crate::media::{Found, recognise};
-use crate::{DiskError, DiskImage, Media, MediaError, Selection, Volume, VolumeError};
+use crate::{DiskError, DiskImage, Media, MediaError, Selection, StoreError, Volume, VolumeError};
 
 /// A file or folder that holds volumes.
 #[derive(Debug)]
@@ -28,6 +28,14 @@ pub enum InputError {
     /// It is a damaged disk image.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// It is a registry hive, but no store of boot configuration data that can be read.
+    #[error("can't show `{}`", path.display())]
+    Store {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<StoreError>,
+    },
 }
 
 impl InputError {
@@ -38,7 +46,7 @@ impl InputError {
                 Some("give a .wim file, a media folder, or a disk image (VHDX, VHD or raw)".to_owned())
             }
             Self::Media(e) => e.hint(),
-            Self::Disk(_) => None,
+            Self::Disk(_) | Self::Store { .. } => None,
         }
     }
 }

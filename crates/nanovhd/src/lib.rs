@@ -43,6 +43,7 @@
 extern crate self as nanovhd;
 
 mod boot;
+mod boot_inspection;
 mod browse;
 mod build;
 mod contents;
@@ -50,12 +51,14 @@ mod counts;
 mod disk_image;
 mod disk_inspection;
 mod draft;
+mod entries;
 mod extract;
 mod format;
 mod geometry;
 mod identity;
 mod input;
 mod inspect;
+mod inspected;
 mod media;
 mod outline;
 mod output;
@@ -67,12 +70,16 @@ mod recipe;
 mod reference;
 mod select;
 mod size;
+mod startup;
+mod store;
 mod text;
 mod time;
 mod verify;
 mod volume;
+mod whole;
 
 pub use boot::{BcdDevice, BcdTemplate, BootError};
+pub use boot_inspection::{BootEntryInspection, BootFileInspection, BootInspection, BootStoreInspection};
 pub use browse::{BrowseError, Listed, ListedStream, Listing};
 pub use build::{BuildError, BuildOptions, Report};
 pub use counts::Counts;
@@ -82,6 +89,7 @@ pub use extract::{ExtractError, ExtractOptions, Extraction, LeftOut, LeftOutKind
 pub use format::{DiskFormat, Firmware, FormatError};
 pub use input::{Input, InputError};
 pub use inspect::{BlobCounts, Findings, ImageInspection, Inspection, Stated};
+pub use inspected::Inspected;
 pub use media::{Media, MediaError};
 pub use nanovhd_ntfs::LayoutError;
 pub use nanovhd_tree as tree;
@@ -98,9 +106,10 @@ pub use recipe::Recipe;
 pub use reference::Reference;
 pub use select::{Chosen, ChosenBy, Edition, ImageList, Selection, SelectionError};
 pub use size::{Size, SizeError};
+pub use store::{StoreError, StoreInspection, StoreState};
 pub use time::Utc;
 pub use verify::{
-    Check, Compared, ContentRule, Fault, KnownDifference, KnownKind, Place, RuleCount, Verification, VerifyError,
-    VerifyOptions, verify,
+    BootRule, Check, Compared, ContentRule, Fault, KnownDifference, KnownKind, Place, RuleCount, Verification,
+    VerifyError, VerifyOptions, verify,
 };
 pub use volume::{ContentError, Origin, Volume, VolumeError};

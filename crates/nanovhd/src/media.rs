@@ -8,6 +8,8 @@ use nanovhd_tree::{ReadAt, SourceId, Tree};
 use nanovhd_wim::{ImageInfo, MetadataError, OpenError, Wim};
 use thiserror::Error;
 
+use crate::store::HIVE;
+
 /// The number under which the trees of a media refer to its WIM.
 pub(crate) const WIM: SourceId = SourceId(0);
 
@@ -115,6 +117,7 @@ impl Media {
         match recognise(&file).map_err(fail(&wim_path))? {
             Found::Wim => {}
             Found::Iso => return Err(MediaError::Iso { path: wim_path }),
+            Found::Hive => return Err(MediaError::NotAWim { path: wim_path, found: "a registry hive" }),
             Found::Disk(found) | Found::Other(found) => return Err(MediaError::NotAWim { path: wim_path, found }),
         }
         let wim = Wim::open(file).map_err(|source| MediaError::Wim { path: wim_path.clone(), source })?;
@@ -192,6 +195,8 @@ pub(crate) enum Found {
     Wim,
     Iso,
     Disk(&'static str),
+    /// A registry hive, which a store of boot configuration data is.
+    Hive,
     Other(&'static str),
 }
 
@@ -222,6 +227,9 @@ pub(crate) fn recognise(file: &File) -> io::Result<Found> {
     // The two magics of WIM files, the second for those made to be piped; the reader tells them apart.
     if head.starts_with(b"MSWIM\0\0\0") || head.starts_with(b"WLPWM\0\0\0") {
         return Ok(Found::Wim);
+    }
+    if head.starts_with(HIVE) {
+        return Ok(Found::Hive);
     }
     if let Some((_, found)) = DISKS.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Ok(Found::Disk(found));
@@ -315,6 +323,7 @@ mod tests {
             (b"M", "a file of an unknown kind"),
             (b"MZ\x90\0\x03\0\0\0", "a Windows program"),
             (b"vhdxfile", "a VHDX disk"),
+            (b"regf\0\0\0\0", "a registry hive"),
         ] {
             fs::write(&path, bytes).unwrap();
             let error = Media::open(&path).unwrap_err();

@@ -4,6 +4,7 @@ use nanovhd_disk::{ContainerRule, FatRule, FoundKind, PartitionRule, PartitionTa
 use nanovhd_ntfs::Rule as NtfsRule;
 use uuid::{Uuid, uuid};
 
+use super::boot::BootRule;
 use super::rule::ContentRule;
 use crate::disk_image::Part;
 use crate::text::counted;
@@ -15,11 +16,12 @@ const MICROSOFT_RESERVED: Uuid = uuid!("e3c9e316-0b5c-4db8-817d-f92df00215ae");
 /// What a rule demands.
 pub(super) fn meaning(name: &str) -> &'static str {
     let content = ContentRule::ALL.iter().map(|rule| (rule.name(), rule.meaning()));
+    let boot = BootRule::ALL.iter().map(|rule| (rule.name(), rule.meaning()));
     let ntfs = NtfsRule::ALL.iter().map(|rule| (rule.name(), rule.meaning()));
     let fat = FatRule::ALL.iter().map(|rule| (rule.name(), rule.meaning()));
     let partition = PartitionRule::ALL.iter().map(|rule| (rule.name(), rule.meaning()));
     let container = ContainerRule::ALL.iter().map(|rule| (rule.name(), rule.meaning()));
-    let mut all = content.chain(ntfs).chain(fat).chain(partition).chain(container);
+    let mut all = content.chain(boot).chain(ntfs).chain(fat).chain(partition).chain(container);
     all.find(|(rule, _)| *rule == name).map_or("", |(_, meaning)| meaning)
 }
 

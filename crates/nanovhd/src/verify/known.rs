@@ -29,6 +29,8 @@ pub enum KnownKind {
     NoDescriptor,
     /// The time of the last change, which a WIM doesn't say.
     ChangeTime,
+    /// The boot configuration, which is no image's but a disk's own.
+    BootStore,
     /// Something that the image says and a tree doesn't keep.
     Image,
 }
@@ -72,6 +74,7 @@ impl KnownKind {
             Self::ShortName => "short-name",
             Self::NoDescriptor => "no-descriptor",
             Self::ChangeTime => "change-time",
+            Self::BootStore => "boot-store",
             Self::Image => "image",
         }
     }
@@ -86,6 +89,7 @@ impl KnownKind {
             Self::ShortName => "NTFS gives a file one 8.3 name, and no directory the same name twice",
             Self::NoDescriptor => "the image has no descriptor for the file, and NTFS wants one",
             Self::ChangeTime => "a WIM does not say when a file's record last changed",
+            Self::BootStore => "every disk has its own boot configuration: its bytes are not compared",
             Self::Image => "the image says what no tree can hold",
         }
     }

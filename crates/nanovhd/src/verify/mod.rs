@@ -1,13 +1,16 @@
 //! Checking a disk image, and comparing it with the image that it was made from.
 //!
 //! ```text
-//!   container ──► partition table ──► each volume: FAT, NTFS ──► the Windows volume's files ──► contents
-//!     the structures of each layer, whoever made them              beside those of a WIM image
+//!   container ──► partition table ──► each volume: FAT, NTFS ──┬─► what starts Windows
+//!     the structures of each layer, whoever made them           └─► the Windows volume's files ──► contents
+//!                                                                     beside those of a WIM image
 //! ```
 //!
 //! What is damaged ends in a finding, never in an error; a layer that can't be read at all ends the
 //! verification, with the findings that there are.
 
+mod added;
+mod boot;
 mod compare;
 mod describe;
 mod digest;
@@ -24,6 +27,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use nanovhd_boot::{BootPaths, Firmware};
 use nanovhd_disk::{
     Disk, FoundPartition, PartitionReadError, PartitionTable, check_container, check_fat, check_partitions,
 };
@@ -33,13 +37,17 @@ use thiserror::Error;
 
 use crate::disk_image::{FileSystem, Part, file_system, open, parts, window};
 use crate::media::{Found, recognise};
+use crate::startup::{Mounted, Startup};
 use crate::text::causes;
 use crate::volume::StreamFailure;
 use crate::{ContentError, Media, MediaError, Origin, Progress, Size, Stage, Volume, VolumeError};
+use added::with_boot_files;
+use boot::Boot;
 use compare::Comparison;
 use describe::{describe_other, describe_table, describe_volume, meaning};
 use digest::Expectations;
 
+pub use boot::BootRule;
 pub use known::{KnownDifference, KnownKind};
 pub use report::{Check, Compared, Fault, Place, RuleCount, Verification};
 pub use rule::ContentRule;
@@ -50,10 +58,19 @@ const RECORD: u64 = 1024;
 const SECTOR: u64 = 512;
 
 /// How a disk image is verified.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct VerifyOptions {
     /// How many threads compute digests; by default as many as the machine runs at once.
     pub threads: Option<NonZeroUsize>,
+    /// Whether to check what starts Windows, if Windows is there.
+    pub boot: bool,
+}
+
+impl Default for VerifyOptions {
+    /// Everything, with all the threads that the machine has.
+    fn default() -> Self {
+        Self { threads: None, boot: true }
+    }
 }
 
 /// Why a disk image can't be verified.
@@ -136,6 +153,7 @@ pub fn verify(
     match recognise(&file).map_err(io)? {
         Found::Disk(_) => {}
         Found::Wim => return Err(not_a_disk("a Windows image (WIM)")),
+        Found::Hive => return Err(not_a_disk("a registry hive")),
         Found::Iso => return Err(not_a_disk("an ISO image")),
         Found::Other(found) => return Err(not_a_disk(found)),
     }
@@ -147,6 +165,7 @@ pub fn verify(
         wim_path: media.wim_path(),
         index,
         knows_changes: false,
+        is_image: true,
     });
     run(&file, path, expected.as_ref(), options, progress)
 }
@@ -161,6 +180,8 @@ pub(crate) struct Expected<'e> {
     pub(crate) index: u32,
     /// Whether the tree's times of the last change are those that the volume was given.
     pub(crate) knows_changes: bool,
+    /// Whether the tree is that of the image, to which a build adds what starts it.
+    pub(crate) is_image: bool,
 }
 
 /// Verifies a file that is known to be a disk image.
@@ -177,6 +198,7 @@ pub(crate) fn run(
         path,
         progress,
         threads: threads.unwrap_or(NonZeroUsize::MIN),
+        boot: options.boot,
         counts: BTreeMap::new(),
         report: Verification::new(path.to_owned()),
     };
@@ -214,6 +236,7 @@ struct Session<'a> {
     path: &'a Path,
     progress: &'a dyn Progress,
     threads: NonZeroUsize,
+    boot: bool,
     counts: BTreeMap<&'static str, u64>,
     report: Verification,
 }
@@ -246,36 +269,68 @@ impl Session<'_> {
             Err(e) => return self.stop(&e),
         };
         self.checked(Place::PartitionTable, None, describe_table(table.as_ref()));
-        let parts = parts(table.as_ref(), disk.virtual_size());
-        self.volumes(&disk, sector_size, &parts, expected)
+        self.volumes(&disk, sector_size, table.as_ref(), expected)
     }
 
-    /// All volumes, and the files of that with Windows.
+    /// All volumes, what starts from them, and the files of that with Windows.
     fn volumes(
         &mut self,
         disk: &dyn ReadAt,
         sector_size: u32,
-        parts: &[Part<'_>],
+        table: Option<&PartitionTable>,
         expected: Option<&Expected<'_>>,
     ) -> Result<(), VerifyError> {
+        let parts = parts(table, disk.len().map_err(|e| self.read(e))?);
         let is_ntfs = |part: &&Part<'_>| expected_file_system(disk, part) == FileSystem::Ntfs;
-        let windows = parts.iter().filter(is_ntfs).rev().max_by_key(|part| part.size);
-        let mut files = None;
-        for part in parts {
-            let volume = self.volume(disk, sector_size, part)?;
-            if windows.is_some_and(|windows| windows.number == part.number) {
-                files = volume;
+        let windows = parts.iter().filter(is_ntfs).rev().max_by_key(|part| part.size).map(|part| part.number);
+        let (mut volumes, mut unreadable) = (Vec::new(), None);
+        for part in &parts {
+            match self.volume(disk, sector_size, part)? {
+                Some(Ok(volume)) => volumes.push(Mounted { part: *part, volume }),
+                Some(Err(e)) if windows == Some(part.number) => unreadable = Some(e),
+                Some(Err(_)) | None => {}
             }
         }
-        match (expected, files) {
-            (None, _) => {}
-            (Some(expected), Some(Ok(volume))) => self.contents(&volume, expected)?,
-            (_, Some(Err(e))) => self.stop(&e)?,
-            (_, None) => {
+        let startup = table.and_then(|table| Startup::find(table, &volumes));
+        if self.boot {
+            self.boot(disk, sector_size, table, startup.as_ref())?;
+        }
+        let files = volumes.iter().find(|mounted| windows == Some(mounted.part.number));
+        match (expected, files, unreadable) {
+            (None, ..) => {}
+            (Some(expected), Some(files), _) => {
+                let startup = startup.filter(|_| expected.is_image);
+                let added = startup.and_then(|startup| with_boot_files(expected.tree, files, &startup));
+                self.contents(&files.volume, expected, added.as_ref())?;
+            }
+            (Some(_), None, Some(e)) => self.stop(&e)?,
+            (Some(_), None, None) => {
                 let detail = "there is no NTFS volume to compare with the image".to_owned();
                 self.whole(ContentRule::Missing, None, detail);
             }
         }
+        Ok(())
+    }
+
+    /// What starts Windows, if there is Windows.
+    fn boot(
+        &mut self,
+        disk: &dyn ReadAt,
+        sector_size: u32,
+        table: Option<&PartitionTable>,
+        startup: Option<&Startup<'_>>,
+    ) -> Result<(), VerifyError> {
+        let Some(startup) = startup else {
+            let why = table.map_or("there are no partitions", |_| "there is no Windows");
+            self.checked(Place::Boot, None, format!("nothing to start: {why}"));
+            return Ok(());
+        };
+        let mut boot = Boot::new(startup);
+        let what = boot.check(disk, sector_size).map_err(|e| self.read(e))?;
+        let (faults, counts) = boot.finish();
+        self.counts.extend(counts);
+        self.report.findings.extend(faults);
+        self.checked(Place::Boot, None, what);
         Ok(())
     }
 
@@ -318,17 +373,26 @@ impl Session<'_> {
         Ok(Some(volume))
     }
 
-    /// The files of the Windows volume beside those of the image.
-    fn contents(&mut self, volume: &Volume<'_>, expected: &Expected<'_>) -> Result<(), VerifyError> {
+    /// The files of the Windows volume beside those of the image, with what a build adds to them.
+    fn contents(
+        &mut self,
+        volume: &Volume<'_>,
+        expected: &Expected<'_>,
+        added: Option<&Tree>,
+    ) -> Result<(), VerifyError> {
         let expectations = Expectations { wim: expected.wim, knows_changes: expected.knows_changes };
         let cluster_size = volume.ntfs_cluster_size().unwrap_or_default();
-        let walk = Comparison::walk(expected.tree, volume, volume.tree(), cluster_size, &expectations);
+        let walk =
+            Comparison::walk(added.unwrap_or(expected.tree), volume, volume.tree(), cluster_size, &expectations);
         let mut comparison = walk.map_err(|e| self.read(e))?;
         let hashed = digest::run(&mut comparison, volume, self.threads, self.progress);
         let (contents, bytes) = hashed.map_err(|e| self.unreadable(e))?;
         let wim = expected.wim_path.to_owned();
         self.report.comparison =
             Some(Compared { wim, index: expected.index, names: comparison.names, contents, bytes });
+        if added.is_some() {
+            comparison.known.add(KnownKind::BootStore, || BootPaths::of(Firmware::Bios).store.to_owned());
+        }
         expected.notes.iter().for_each(|note| comparison.known.note(note));
         self.report.known_differences = comparison.known.finish();
         let (faults, counts) = comparison.log.finish();

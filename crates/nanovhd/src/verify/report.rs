@@ -54,6 +54,8 @@ pub enum Place {
     Fat,
     /// An NTFS volume.
     Ntfs,
+    /// What starts Windows.
+    Boot,
     /// The files of a volume, beside those of an image.
     Contents,
 }
@@ -151,6 +153,7 @@ impl fmt::Display for Place {
             Self::Container => "container",
             Self::PartitionTable => "partitions",
             Self::Fat | Self::Ntfs => "volume",
+            Self::Boot => "boot",
             Self::Contents => "contents",
         })
     }
