@@ -214,16 +214,7 @@ impl Device {
                 (kind::BOOT, 0)
             }
             Self::Locate { element, path, parent } => {
-                let by = if path.is_empty() { locate::ELEMENT } else { locate::PATH };
-                let path = utf16::terminated(path);
-                let after = size_of::<DescriptorDisk>() + size_of::<LocateDisk>() + path.len();
-                let parent_at = if parent.is_some() { fit(after) } else { 0 };
-                let head = LocateDisk { by: by.into(), element: element.0.into(), parent: parent_at.into() };
-                body.extend(head.as_bytes());
-                body.extend(path);
-                if let Some(parent) = parent {
-                    parent.encode_descriptor(body);
-                }
+                encode_located(*element, path, parent.as_deref(), body);
                 (kind::LOCATE, 0)
             }
             Self::Ramdisk { options: _, base, size, offset, file } => {
@@ -294,6 +285,18 @@ impl DeviceFile {
         let head = FileDisk { version: 1.into(), length: length.into(), kind: format::FILE_PATH.into() };
         to.extend(head.as_bytes());
         to.extend(path);
+    }
+}
+
+fn encode_located(element: ElementId, path: &str, parent: Option<&Device>, to: &mut Vec<u8>) {
+    let by = if path.is_empty() { locate::ELEMENT } else { locate::PATH };
+    let path = utf16::terminated(path);
+    let after = size_of::<DescriptorDisk>() + size_of::<LocateDisk>() + path.len();
+    let parent_at = if parent.is_some() { fit(after) } else { 0 };
+    to.extend(LocateDisk { by: by.into(), element: element.0.into(), parent: parent_at.into() }.as_bytes());
+    to.extend(path);
+    if let Some(parent) = parent {
+        parent.encode_descriptor(to);
     }
 }
 

@@ -9,31 +9,32 @@ use uuid::Uuid;
 use super::device::DeviceFault;
 use super::element::{ElementId, Format};
 use super::id::named;
+use super::kind::ObjectKind;
 
 /// Why a store can't be read, edited, made or written.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BcdError {
     /// It is no registry hive, or a damaged one.
-    #[error("the registry hive of the boot configuration: {0}")]
+    #[error(transparent)]
     Open(#[from] OpenError),
     /// A hive can't hold what was asked for.
-    #[error("the registry hive of the boot configuration: {0}")]
+    #[error(transparent)]
     Edit(#[from] EditError),
     /// The hive can't be written.
-    #[error("the registry hive of the boot configuration: {0}")]
+    #[error(transparent)]
     Write(#[from] WriteError),
     /// The hive is something else.
-    #[error("the registry hive has no key {missing:?}, so it is no boot configuration")]
+    #[error("the registry hive has no key {missing:?}, so it is no boot configuration store")]
     NotAStore {
         /// The key.
         missing: &'static str,
     },
     /// The store has no such object.
-    #[error("the boot configuration has no object {}", named(*.0))]
+    #[error("the store has no object {}", named(*.0))]
     NoObject(Uuid),
     /// The store has such an object already.
-    #[error("the boot configuration has an object {} already", named(*.0))]
+    #[error("the store has an object {} already", named(*.0))]
     ObjectExists(Uuid),
     /// An element of this number is of another format.
     #[error("the element {element} of {} is of the format {expected}, so it can't be {found}", named(*.object))]
@@ -59,18 +60,27 @@ pub enum BcdError {
     #[error("the new objects can't both be {0}, nor one that the template has")]
     SameObject(Uuid),
     /// A template lacks an object.
-    #[error("the template of the boot configuration has no object {}, {what}", named(*.id))]
+    #[error("the template has no object {}, {what}", named(*.id))]
     TemplateObject {
         /// The object.
         id: Uuid,
         /// What it is.
         what: &'static str,
     },
+    /// An object of a template is another than its GUID says.
+    #[error("the template's object {}, {what}, is of the kind {found}, expected {expected}", named(*.id))]
+    TemplateKind {
+        /// The object.
+        id: Uuid,
+        /// What it should be.
+        what: &'static str,
+        /// What it is.
+        found: ObjectKind,
+        /// What its kind should be.
+        expected: ObjectKind,
+    },
     /// An object of a template lacks an element, or has another than it should have.
-    #[error(
-        "the template of the boot configuration: element {element} of {}, {what}, is {found}, expected {expected}",
-        named(*.id)
-    )]
+    #[error("the template's element {element} of {}, {what}, is {found}, expected {expected}", named(*.id))]
     TemplateElement {
         /// The object.
         id: Uuid,

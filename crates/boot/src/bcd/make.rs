@@ -52,8 +52,8 @@ impl NewStore<'_> {
     ///
     /// # Errors
     /// What is wrong with the template: [`BcdError::Open`] and [`BcdError::NotAStore`] when it can't be read,
-    /// [`BcdError::TemplateObject`] and [`BcdError::TemplateElement`] when it lacks something. With the rest:
-    /// [`BcdError::Zero`], [`BcdError::SameObject`], [`BcdError::Edit`].
+    /// [`BcdError::TemplateObject`], [`BcdError::TemplateKind`] and [`BcdError::TemplateElement`] when it lacks
+    /// something. With the rest: [`BcdError::Zero`], [`BcdError::SameObject`], [`BcdError::Edit`].
     pub fn make(&self) -> Result<Store, BcdError> {
         no_zero("the name of the Windows", self.description)?;
         let template = match self.template {
@@ -67,27 +67,17 @@ impl NewStore<'_> {
         Store::create(file_name, &self.objects(&template)?, self.time)
     }
 
+    /// The objects of the store.
     fn objects(&self, template: &[Object]) -> Result<Vec<Object>, BcdError> {
-        let target = match self.firmware {
-            Firmware::Bios => id::BIOS_TARGET,
-            Firmware::Uefi => id::UEFI_TARGET,
-        };
-        let target = object_of(template, target, "the Windows loader for this firmware")?;
-        object_of(template, id::BOOTMGR, "the boot manager")?;
+        object_of(template, id::BOOTMGR, ObjectKind::BOOT_MANAGER, "the boot manager")?;
+        let target = self.target(template)?;
         let windows = text_of(target, element::SYSTEM_ROOT, "the Windows directory")?;
-        text_of(target, element::TEMPLATE_PATH, PATH)?;
-        if target.integer(element::TEMPLATE_DEVICE) != Some(ON_WINDOWS) {
-            return Err(wrong(target, element::TEMPLATE_DEVICE, PLACE, "2 (the partition of Windows)"));
-        }
         let mut objects: Vec<Object> = template.iter().filter(|object| stays(object)).cloned().collect();
         let mut loader = Object { id: self.loader, ..target.clone() };
-        let resumes = loader.get(element::ASSOCIATED_RESUME_OBJECT).is_some();
-        if resumes {
-            let what = "what resumes from hibernation";
-            let resume = object_from(target, element::ASSOCIATED_RESUME_OBJECT, what)?;
-            let resume = object_of(template, resume, what)?;
-            objects.push(Object { id: self.resume, ..resume.clone() });
+        let resume = resume_of(template, target)?;
+        if let Some(resume) = resume {
             loader.put(element::ASSOCIATED_RESUME_OBJECT, Value::Object(self.resume));
+            objects.push(Object { id: self.resume, ..resume.clone() });
         }
         objects.push(loader);
         self.check_ids(&objects)?;
@@ -95,7 +85,7 @@ impl NewStore<'_> {
         for object in &mut objects {
             self.follow_template(object, windows)?;
             match object.id {
-                id::BOOTMGR => self.set_boot_manager(object, resumes, tests_memory),
+                id::BOOTMGR => self.set_boot_manager(object, resume.is_some(), tests_memory),
                 id::MEMDIAG if self.firmware == Firmware::Uefi => {
                     object.put(element::APPLICATION_PATH, Value::text(r"\EFI\Microsoft\Boot\memtest.efi"));
                 }
@@ -103,6 +93,20 @@ impl NewStore<'_> {
             }
         }
         Ok(objects)
+    }
+
+    /// The loader of a template for the machine's firmware, which must say where it is.
+    fn target<'o>(&self, template: &'o [Object]) -> Result<&'o Object, BcdError> {
+        let (id, what) = match self.firmware {
+            Firmware::Bios => (id::BIOS_TARGET, "the Windows loader for a BIOS"),
+            Firmware::Uefi => (id::UEFI_TARGET, "the Windows loader for UEFI"),
+        };
+        let target = object_of(template, id, ObjectKind::LOADER, what)?;
+        text_of(target, element::TEMPLATE_PATH, PATH)?;
+        match target.integer(element::TEMPLATE_DEVICE) {
+            Some(ON_WINDOWS) => Ok(target),
+            _ => Err(wrong(target, element::TEMPLATE_DEVICE, PLACE, "2 (the partition of Windows)")),
+        }
     }
 
     /// Refuses GUIDs that would make two objects one.
@@ -209,16 +213,30 @@ fn found_by(device: &Device, named_by: ElementId) -> Value {
     Value::Device(device)
 }
 
-fn object_of<'o>(template: &'o [Object], id: Uuid, what: &'static str) -> Result<&'o Object, BcdError> {
-    template.iter().find(|object| object.id == id).ok_or(BcdError::TemplateObject { id, what })
+/// What resumes the loader's Windows from hibernation, if anything does.
+fn resume_of<'o>(template: &'o [Object], target: &Object) -> Result<Option<&'o Object>, BcdError> {
+    const WHAT: &str = "what resumes from hibernation";
+    match target.get(element::ASSOCIATED_RESUME_OBJECT) {
+        None => Ok(None),
+        Some(&Value::Object(id)) => object_of(template, id, ObjectKind::RESUME, WHAT).map(Some),
+        Some(_) => Err(wrong(target, element::ASSOCIATED_RESUME_OBJECT, WHAT, "an object")),
+    }
+}
+
+fn object_of<'o>(
+    template: &'o [Object],
+    id: Uuid,
+    expected: ObjectKind,
+    what: &'static str,
+) -> Result<&'o Object, BcdError> {
+    let missing = BcdError::TemplateObject { id, what };
+    let object = template.iter().find(|object| object.id == id).ok_or(missing)?;
+    let found = object.kind;
+    if found == expected { Ok(object) } else { Err(BcdError::TemplateKind { id, what, found, expected }) }
 }
 
 fn text_of<'o>(object: &'o Object, element: ElementId, what: &'static str) -> Result<&'o str, BcdError> {
     object.text(element).ok_or_else(|| wrong(object, element, what, "a string"))
-}
-
-fn object_from(object: &Object, element: ElementId, what: &'static str) -> Result<Uuid, BcdError> {
-    object.object(element).ok_or_else(|| wrong(object, element, what, "an object"))
 }
 
 fn wrong(object: &Object, element: ElementId, what: &'static str, expected: &'static str) -> BcdError {

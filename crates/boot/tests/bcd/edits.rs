@@ -134,14 +134,14 @@ fn what_no_store_can_hold_is_refused() {
         store.remove_object(nobody, NOW).unwrap_err(),
         store.add_object(id::BOOTMGR, ObjectKind::BOOT_MANAGER, NOW).unwrap_err(),
     ];
-    let none = "the boot configuration has no object {00000000-0000-0000-0000-000000000009}";
+    let none = "the store has no object {00000000-0000-0000-0000-000000000009}";
     let expected = [
         none,
         "the element 25000004 of {bootmgr} is of the format integer, so it can't be a string",
         "the text \"a\\0b\" has a zero in it",
         none,
         none,
-        "the boot configuration has an object {bootmgr} already",
+        "the store has an object {bootmgr} already",
     ];
     assert_eq!(told.map(|error| error.to_string()), expected);
     let long = Value::Text("x".repeat(1 << 20));

@@ -113,12 +113,12 @@ fn other_hives_are_no_stores() {
     let mut hive = Hive::create(&Options::default()).unwrap();
     assert!(!Store::is_store(&hive));
     let told = Store::from_hive(hive.clone()).unwrap_err().to_string();
-    assert_eq!(told, "the registry hive has no key \"Objects\", so it is no boot configuration");
+    assert_eq!(told, "the registry hive has no key \"Objects\", so it is no boot configuration store");
     hive.create_key(hive.root_id(), "objects", NOW).unwrap();
     assert!(!Store::is_store(&hive));
     exercise(Store::from_hive(hive).unwrap());
     let told = Store::open(*b"MZ").unwrap_err().to_string();
-    assert_eq!(told, "the registry hive of the boot configuration: the file has 0x2 bytes, expected 0x1000");
+    assert_eq!(told, "the file has 0x2 bytes, expected 0x1000");
 }
 
 #[test]

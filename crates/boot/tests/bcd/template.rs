@@ -84,8 +84,8 @@ fn what_a_template_lacks_is_told() {
         make(&template).unwrap_err()
     };
     let target = "{a1943bbc-ea85-487c-97c7-c9ede908a38a}";
-    let lacks = "the template of the boot configuration has no object";
-    let element = "the template of the boot configuration: element";
+    let lacks = "the template has no object";
+    let element = "the template's element";
     let set = |id, element, value: Value| move |store: &mut Store| store.set(id, element, &value, NOW).unwrap();
     let resume = set(id::BIOS_TARGET, element::ASSOCIATED_RESUME_OBJECT, Value::Object(id::BIOS_RESUME));
     let device = set(id::BIOS_TARGET, element::TEMPLATE_DEVICE, Value::Integer(3));
@@ -97,7 +97,15 @@ fn what_a_template_lacks_is_told() {
         ),
         (
             spoiled(&|store| store.remove_object(id::BIOS_TARGET, NOW).unwrap()),
-            format!("{lacks} {target}, the Windows loader for this firmware"),
+            format!("{lacks} {target}, the Windows loader for a BIOS"),
+        ),
+        (
+            spoiled(&|store| {
+                store.remove_object(id::BOOTMGR, NOW).unwrap();
+                store.add_object(id::BOOTMGR, ObjectKind::NTLDR, NOW).unwrap();
+            }),
+            "the template's object {bootmgr}, the boot manager, is of the kind 10300006, expected 10100002"
+                .to_owned(),
         ),
         (
             spoiled(&resume),
@@ -130,13 +138,10 @@ fn what_a_template_lacks_is_told() {
     }
     let file = b"no hive".to_vec();
     let told = new_bios(Some(&file)).make().unwrap_err().to_string();
-    assert_eq!(told, "the registry hive of the boot configuration: the file has 0x7 bytes, expected 0x1000");
+    assert_eq!(told, "the file has 0x7 bytes, expected 0x1000");
     let uefi = smallest().to_bytes().unwrap();
     let told = new_uefi(Some(&uefi)).make().unwrap_err().to_string();
-    assert_eq!(
-        told,
-        format!("{lacks} {{b012b84d-c47c-4ed5-b722-c0c42163e569}}, the Windows loader for this firmware")
-    );
+    assert_eq!(told, format!("{lacks} {{b012b84d-c47c-4ed5-b722-c0c42163e569}}, the Windows loader for UEFI"));
 }
 
 #[test]
