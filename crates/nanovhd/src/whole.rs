@@ -11,6 +11,9 @@ use sha1::{Digest as _, Sha1};
 use crate::Volume;
 use crate::volume::{ContentError, Receiver, StreamFailure};
 
+/// Takes bytes as they come.
+type Take<'t> = dyn FnMut(&[u8]) + Send + 't;
+
 impl Volume<'_> {
     /// The bytes of a content of this volume. How many there are should be looked at first.
     pub(crate) fn bytes(&self, content: &Content) -> Result<Vec<u8>, ContentError> {
@@ -26,7 +29,7 @@ impl Volume<'_> {
         Ok(hasher.finalize().into())
     }
 
-    fn feed(&self, content: &Content, take: &mut (dyn FnMut(&[u8]) + Send)) -> Result<(), ContentError> {
+    fn feed(&self, content: &Content, take: &mut Take<'_>) -> Result<(), ContentError> {
         match content.source() {
             _ if content.is_empty() => Ok(()),
             Source::Bytes(bytes) => {
@@ -45,7 +48,7 @@ impl Volume<'_> {
 }
 
 /// Hands on the bytes of one content.
-struct Feed<'f>(Mutex<&'f mut (dyn FnMut(&[u8]) + Send)>);
+struct Feed<'f>(Mutex<&'f mut Take<'f>>);
 
 impl BlobSink for Feed<'_> {
     fn write(&self, _: u32, _: u64, bytes: &[u8]) -> io::Result<()> {

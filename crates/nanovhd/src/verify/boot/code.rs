@@ -2,7 +2,7 @@
 
 use std::io;
 
-use nanovhd_boot::{MBR_CODE, ntfs_boot_record};
+use nanovhd_boot::{MBR_CODE, NTFS_BOOT_CODE, ntfs_boot_record};
 use nanovhd_disk::FoundPartition;
 use nanovhd_tree::ReadAt;
 
@@ -37,7 +37,7 @@ impl Boot<'_> {
         is_ntfs: bool,
     ) -> io::Result<()> {
         let part = Part { number: Some(active.number), first: active.first, size: active.size, found: Some(active) };
-        let mut record = [0; 16 * SECTOR as usize];
+        let mut record = [0; NTFS_BOOT_CODE.len()];
         window(disk, &part).read_exact_at(&mut record, 0)?;
         let spot = |offset: usize| Spot { partition: part.number, offset: Some(offset as u64), path: None };
         if let Some(fault) = code_fault(&record) {

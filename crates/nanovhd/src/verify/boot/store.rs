@@ -90,13 +90,13 @@ impl Boot<'_> {
         for entry in all.iter().filter_map(|id| entries.get(*id)) {
             for found in &entry.elements {
                 if let Value::Device(device) = &found.value {
-                    self.device(entry, found.id.to_string(), device, own.contains(&entry.id));
+                    self.device(entry, found.id, device, own.contains(&entry.id));
                 }
             }
         }
     }
 
-    fn device(&mut self, entry: &Object, element: String, device: &Device, is_own: bool) {
+    fn device(&mut self, entry: &Object, element: ElementId, device: &Device, is_own: bool) {
         let table = self.startup.table;
         let detail = match Target::of(device, self.startup) {
             Target::Missing(partition) => {

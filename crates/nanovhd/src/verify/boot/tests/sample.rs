@@ -58,7 +58,7 @@ pub(super) fn seal(program: &mut [u8]) {
     let field = 0x80 + 24 + 64;
     program[field..field + 4].fill(0);
     let words = program.chunks(2).map(|pair| u32::from(pair[0]) + (u32::from(*pair.get(1).unwrap_or(&0)) << 8));
-    let sum = words.fold(0, |sum, word| (sum + word & 0xffff) + (sum + word >> 16));
+    let sum = words.fold(0, |sum, word| ((sum + word) & 0xffff) + ((sum + word) >> 16));
     let sum = sum + u32::try_from(program.len()).unwrap();
     program[field..field + 4].copy_from_slice(&sum.to_le_bytes());
 }
