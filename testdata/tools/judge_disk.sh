@@ -47,8 +47,8 @@ judge_esp() { # VOLUME
 judge_bios_start() { # VOLUME FIRST-SECTOR
   local sectors=$(($(stat -c %s "$1") / 512)) hidden
   cmp -s -n 440 "$work/disk" /dev/zero && complain "the master boot record has no code"
-  hidden=$(od -A n -t u4 -j 28 -N 4 "$1")
-  [ "$hidden" -eq "$2" ] || complain "the boot record says that the volume begins at $hidden"
+  hidden=$(($(od -A n -t u4 -j 28 -N 4 "$1")))
+  [ $hidden = "$2" ] || complain "the boot record says that the volume begins at $hidden"
   check cmp -n 512 -i 0:$(((sectors - 1) * 512)) "$1" "$1"
   ntfscat -i 7 "$1" >"$work/record"
   [ "$(stat -c %s "$work/record")" = 8192 ] || complain "\$Boot has not 8192 bytes"
