@@ -106,7 +106,10 @@ fn every_disk_gives_what_the_image_gives() {
         good(build(&at(name)).args(options).arg("-q"));
         let ran = extract(at(name).to_str().unwrap(), &[], &at("out"), &["--streams", "--threads", "3"]);
         assert_eq!(ran.code, Some(1), "{ran:?}");
-        assert!(all(&at("out")) == expected, "{name}");
+        // What a BIOS looks for is there besides; the root has nothing else that is called so.
+        let mut found = all(&at("out"));
+        found.retain(|path, _| !["bootmgr", "BOOTNXT", "Boot"].iter().any(|name| path.starts_with(name)));
+        assert!(found == expected, "{name}");
         fs::remove_dir_all(at("out")).unwrap();
     }
 }

@@ -35,7 +35,7 @@ fn a_plan_has_the_promised_members_and_writes_nothing() {
     assert_eq!(names(folder.path()), [""; 0]);
     assert_eq!(
         keys(&plan),
-        ["schema", "media", "image", "disk", "partitions", "volume", "contents", "time", "warnings"].sorted()
+        ["schema", "media", "image", "disk", "boot", "partitions", "volume", "contents", "time", "warnings"].sorted()
     );
     assert_eq!(plan["schema"], 1);
     assert_eq!(plan["image"]["index"], 2);
@@ -43,6 +43,11 @@ fn a_plan_has_the_promised_members_and_writes_nothing() {
     assert_eq!(plan["time"], 1_468_677_600);
     let disk = ["format", "fixed", "firmware", "partition_table", "size", "size_reason", "least_size", "sector_size"];
     assert_eq!(keys(&plan["disk"]), [&disk[..], &["id", "file_length", "written"]].concat().sorted());
+    let boot = ["manager", "fallback", "store", "loader", "loader_id", "description", "template", "device", "files"];
+    assert_eq!(keys(&plan["boot"]), [&boot[..], &["bytes"]].concat().sorted());
+    assert_eq!(plan["boot"]["store"], "\\EFI\\Microsoft\\Boot\\BCD");
+    assert_eq!((&plan["boot"]["template"], &plan["boot"]["device"]), (&json!("image"), &json!("partition")));
+    assert_eq!((&plan["boot"]["files"], &plan["warnings"]), (&json!(15), &json!([])));
     let kinds: Vec<_> = plan["partitions"].as_array().unwrap().iter().map(|p| p["kind"].clone()).collect();
     assert_eq!(kinds, ["esp", "msr", "windows"]);
     assert_eq!(keys(&plan["partitions"][0]), ["number", "kind", "name", "offset", "size", "id"].sorted());
@@ -69,7 +74,9 @@ fn a_plan_reads_as_a_newcomer_expects() {
         "image       1  Windows Server 2016 SERVERSTANDARDNANO, chosen by edition\n",
         "disk        dynamic VHD for BIOS, MBR, sectors of 512 bytes\n            4 GiB (the usual size); at least ",
         "volume      NTFS \"Windows\", clusters of 4 KiB, serial ",
-        "            540 files, 278 directories, 479 more hard links\n            48 named streams, 13 reparse points, ",
+        "boot        \\bootmgr, 11 files of ",
+        "            \\Boot\\BCD, from the image's template: \"Windows Server 2016\"\n            which finds ",
+        "            552 files, 283 directories, 479 more hard links\n            48 named streams, 13 reparse points, ",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }

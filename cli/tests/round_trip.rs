@@ -38,7 +38,7 @@ fn script(name: &str, args: &[&OsStr]) -> String {
 fn volume(wim: &Path, options: &[&str], folder: &Path) -> PathBuf {
     let (disk, volume) = (folder.join("disk.raw"), folder.join("volume.ntfs"));
     let mut build = nanovhd();
-    build.arg("build").arg("--media").arg(wim).args(["--image", "1", "--size", "300MiB"]);
+    build.arg("build").arg("--media").arg(wim).args(["--image", "1", "--no-boot", "--size", "300MiB"]);
     build.args(options).args(["--verify", "--force", "--json", "-o"]).arg(&disk);
     let report: Value = serde_json::from_str(&good(&mut build)).unwrap();
     let partitions = report["plan"]["partitions"].as_array().unwrap();

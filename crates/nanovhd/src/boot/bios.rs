@@ -173,15 +173,13 @@ mod tests {
     #[test]
     fn what_an_image_has_of_its_own_is_replaced_and_the_rest_kept() {
         let mut tree = image();
-        for (index, path) in
-            [r"\BootMgr", r"\bootnxt", r"\boot\bcd", r"\boot\BCD.LOG", r"\boot\BCD.log1", r"\boot\DE-de\own.mui"]
-                .into_iter()
-                .enumerate()
-        {
-            add_file(&mut tree, path, 100 + index as u32);
+        let own =
+            [r"\BootMgr", r"\bootnxt", r"\boot\bcd", r"\boot\BCD.LOG", r"\boot\BCD.log1", r"\boot\DE-de\own.mui"];
+        for (path, index) in own.into_iter().zip(100..) {
+            add_file(&mut tree, path, index);
         }
         let folder = tree.lookup(r"\boot").unwrap();
-        let own = tree.file(folder).metadata.security;
+        let rights = tree.file(folder).metadata.security;
         add_bios_files(&mut tree, TIME, Content::bytes(*b"store")).unwrap();
         let names: Vec<_> =
             tree.walk().map(|step| step.path()).filter(|path| !path.starts_with(r"\Windows")).collect();
@@ -197,7 +195,7 @@ mod tests {
         assert_eq!(names, expected);
         assert_eq!(blob(&tree, r"\bootmgr"), blob(&tree, r"\Windows\Boot\PCAT\bootmgr"));
         let metadata = &tree.file(folder).metadata;
-        assert_eq!((metadata.security, metadata.attributes), (own, Attributes(6)));
+        assert_eq!((metadata.security, metadata.attributes), (rights, Attributes(6)));
     }
 
     #[test]

@@ -56,13 +56,10 @@ mod tests {
             ("Client", 6000, "Windows"),
             ("WindowsPE", 19_041, "Windows"),
         ] {
-            let mut windows = WindowsInfo::default();
-            let mut version = WindowsVersion::default();
-            version.build = build;
-            windows.installation_type = Some(kind.to_owned());
-            windows.version = Some(version);
             let mut image = ImageInfo::default();
-            image.windows = Some(windows);
+            let windows = image.windows.insert(WindowsInfo::default());
+            windows.installation_type = Some(kind.to_owned());
+            windows.version = Some(WindowsVersion { major: 10, build, ..WindowsVersion::default() });
             assert_eq!(of(&image), expected, "{kind} {build}");
         }
         assert_eq!(of(&ImageInfo::default()), "Windows");
