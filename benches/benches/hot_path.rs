@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use nanovhd::{BuildOptions, Media, Recipe, VerifyOptions};
-use nanovhd_benches::{chunks, subjects};
-use nanovhd_wim::codec::{LzxDecoder, XpressDecoder};
+use nanovhd_benches::{Chunks, chunks, subjects};
+use nanovhd_wim::codec::{LzmsDecoder, LzxDecoder, XpressDecoder};
 use nanovhd_wim::{BlobSink, Compression, Wim};
 
 /// Unpacked bytes that `decode` takes from a WIM.
@@ -45,8 +45,7 @@ fn decode(c: &mut Criterion) {
     for subject in subjects() {
         let file = File::open(&subject.path).unwrap();
         let wim = Wim::open(file.try_clone().unwrap()).unwrap();
-        let (compression, chunks) = chunks(&wim, &file, DECODE_BUDGET).unwrap();
-        let chunk_size = wim.header().chunk_size;
+        let Chunks { compression, chunk_size, chunks } = chunks(&wim, &file, DECODE_BUDGET).unwrap();
         let mut output = vec![0; chunk_size as usize];
         group.throughput(Throughput::Bytes(chunks.iter().map(|chunk| chunk.len as u64).sum()));
         group.bench_function(BenchmarkId::from_parameter(&subject.name), |b| match compression {
@@ -58,12 +57,20 @@ fn decode(c: &mut Criterion) {
                 let mut decoder = XpressDecoder::new(chunk_size);
                 b.iter(|| chunks.iter().for_each(|c| decoder.decode(&c.stored, &mut output[..c.len]).unwrap()));
             }
+            Compression::Lzms => {
+                let mut decoder = LzmsDecoder::new(chunk_size);
+                b.iter(|| chunks.iter().for_each(|c| decoder.decode(&c.stored, &mut output[..c.len]).unwrap()));
+            }
             other => panic!("{} has no chunks to decode: {other:?}", subject.name),
         });
         #[cfg(feature = "wimlib")]
         group.bench_function(BenchmarkId::new("wimlib", &subject.name), |b| {
             use nanovhd_benches::peer::{Codec, Decoder};
-            let codec = if compression == Compression::Lzx { Codec::Lzx } else { Codec::Xpress };
+            let codec = match compression {
+                Compression::Lzx => Codec::Lzx,
+                Compression::Lzms => Codec::Lzms,
+                _ => Codec::Xpress,
+            };
             let mut decoder = Decoder::new(codec, chunk_size as usize);
             b.iter(|| chunks.iter().for_each(|c| assert!(decoder.decode(&c.stored, &mut output[..c.len]))));
         });

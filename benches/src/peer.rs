@@ -12,6 +12,8 @@ pub enum Codec {
     Xpress,
     /// LZX.
     Lzx,
+    /// LZMS.
+    Lzms,
 }
 
 impl Codec {
@@ -19,6 +21,7 @@ impl Codec {
         match self {
             Self::Xpress => sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_XPRESS,
             Self::Lzx => sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_LZX,
+            Self::Lzms => sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_LZMS,
         }
     }
 }

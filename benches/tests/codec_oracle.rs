@@ -4,11 +4,15 @@
 use std::collections::BTreeMap;
 
 use nanovhd_benches::peer::{Codec, Decoder, Encoder};
-use nanovhd_wim::codec::{DecodeError, LzxDecoder, XpressDecoder};
+use nanovhd_wim::codec::{DecodeError, LzmsDecoder, LzxDecoder, XpressDecoder};
 
 #[path = "../../crates/wim/src/codec/encode.rs"]
 #[expect(dead_code, reason = "the unit tests of the codecs use more of it")]
 mod encode;
+
+#[path = "../../crates/wim/src/codec/encode_lzms.rs"]
+#[expect(dead_code, reason = "the unit tests of the codecs use more of it")]
+mod encode_lzms;
 
 use encode::{BlockKind, Limits, LzxEncoder, Token};
 
@@ -48,9 +52,10 @@ enum Content {
     Records,
     Code,
     Matches,
+    Series,
 }
 
-const CONTENTS: [Content; 7] = [
+const CONTENTS: [Content; 8] = [
     Content::Zeros,
     Content::Noise,
     Content::FewValues,
@@ -58,6 +63,7 @@ const CONTENTS: [Content; 7] = [
     Content::Records,
     Content::Code,
     Content::Matches,
+    Content::Series,
 ];
 
 fn content(kind: Content, len: usize, numbers: &mut Numbers) -> Vec<u8> {
@@ -89,6 +95,16 @@ fn content(kind: Content, len: usize, numbers: &mut Numbers) -> Vec<u8> {
                 }
             }
         }),
+        Content::Series => {
+            let (mut rising, step) = (0u32, numbers.below(1 << 20));
+            repeated(len, |bytes| {
+                rising = rising.wrapping_add(u32::try_from(step).unwrap());
+                bytes.extend(rising.to_le_bytes());
+                if numbers.below(50) == 0 {
+                    bytes.push(numbers.byte());
+                }
+            })
+        }
         Content::Matches => {
             let limits = Limits { len, max_offset: len.max(1), min_length: 2, max_length: 300 };
             encode::expand(&encode::tokens(&numbers.take(len / 8), limits))
@@ -106,10 +122,11 @@ fn repeated(len: usize, mut add: impl FnMut(&mut Vec<u8>)) -> Vec<u8> {
     bytes
 }
 
-/// Our decoder of either codec.
+/// Our decoder of one codec.
 enum Ours {
     Xpress(Box<XpressDecoder>),
     Lzx(Box<LzxDecoder>),
+    Lzms(Box<LzmsDecoder>),
 }
 
 impl Ours {
@@ -118,6 +135,7 @@ impl Ours {
         match codec {
             Codec::Xpress => Self::Xpress(Box::new(XpressDecoder::new(chunk_size))),
             Codec::Lzx => Self::Lzx(Box::new(LzxDecoder::new(chunk_size))),
+            Codec::Lzms => Self::Lzms(Box::new(LzmsDecoder::new(chunk_size))),
         }
     }
 
@@ -125,6 +143,7 @@ impl Ours {
         match self {
             Self::Xpress(decoder) => decoder.decode(input, output),
             Self::Lzx(decoder) => decoder.decode(input, output),
+            Self::Lzms(decoder) => decoder.decode(input, output),
         }
     }
 }
@@ -223,6 +242,8 @@ impl Pair {
 /// Chunk sizes that occur in WIM files, one that doesn't, and how many chunks to try of each.
 const XPRESS_SIZES: [(usize, usize); 6] =
     [(4096, 300), (8192, 200), (16_384, 150), (32_768, 120), (65_536, 60), (5000, 60)];
+/// Longer chunks take wimlib minutes to make.
+const LZMS_SIZES: [(usize, usize); 5] = [(4096, 120), (32_768, 60), (1 << 17, 12), (1 << 20, 3), (100_000, 9)];
 const LZX_SIZES: [(usize, usize); 9] = [
     (4096, 200),
     (32_768, 150),
@@ -274,6 +295,28 @@ fn chunks_that_wimlib_compressed_with_xpress() {
 #[test]
 fn chunks_that_wimlib_compressed_with_lzx() {
     compare(Codec::Lzx, &LZX_SIZES);
+}
+
+#[test]
+fn chunks_that_wimlib_compressed_with_lzms() {
+    compare(Codec::Lzms, &LZMS_SIZES);
+}
+
+#[test]
+fn lzms_chunks_of_our_encoder() {
+    let mut numbers = Numbers(9);
+    let mut pair = Pair::new(Codec::Lzms, 1 << 20);
+    for round in 0..400 {
+        // wimlib's codes of offsets are not defined for fewer than three bytes.
+        let len = lengths(if round % 8 == 0 { 1 << 20 } else { 1 << 15 }, &mut numbers).max(3);
+        let count = numbers.below(4000);
+        let items = encode_lzms::items(&numbers.take(count), len.min(count * 60 + 100));
+        let stored = encode_lzms::encode(&items, round % 2 == 0);
+        let len = encode_lzms::expand(&items).len();
+        pair.both(&stored, len);
+        pair.damaged(&stored, len, 20, &mut numbers);
+    }
+    println!("{:?}", pair.results);
 }
 
 #[test]

@@ -145,23 +145,29 @@ impl Builder {
     }
 
     /// Joins the two lightest trees until one is left. Trees are either single symbols or joined
-    /// ones, and both lists are sorted.
+    /// ones, and both lists are sorted, so they are at the fronts of these: mostly both at that of
+    /// one of them.
     fn join(&mut self, symbols: usize) {
+        let Self { sorted, weights, parents, .. } = self;
+        let leaves = &sorted[..symbols];
+        let weight = |leaf: usize| leaves.get(leaf).map_or(u32::MAX, |entry| entry >> 16);
         let (mut leaf, mut node) = (0, 0);
-        for made in 0..symbols - 1 {
-            let mut lightest = || {
-                let weight = if leaf < symbols { self.sorted[leaf] >> 16 } else { u32::MAX };
-                if node < made && self.weights[node] < weight {
-                    self.parents[node] = u16::try_from(made).unwrap_or(u16::MAX);
-                    node += 1;
-                    self.weights[node - 1]
-                } else {
-                    leaf += 1;
-                    weight
-                }
+        // The sums are far below that of all counts, which has 16 bits.
+        for (made, number) in (0..symbols - 1).zip(0u16..) {
+            let joined = |node: usize| if node < made { weights[node] } else { u32::MAX };
+            weights[made] = if weight(leaf + 1) <= joined(node) {
+                leaf += 2;
+                weight(leaf - 2).wrapping_add(weight(leaf - 1))
+            } else if joined(node + 1) < weight(leaf) {
+                parents[node] = number;
+                parents[node + 1] = number;
+                node += 2;
+                weights[node - 2].wrapping_add(weights[node - 1])
+            } else {
+                parents[node] = number;
+                (leaf, node) = (leaf + 1, node + 1);
+                weight(leaf - 1).wrapping_add(weights[node - 1])
             };
-            let weight = lightest().wrapping_add(lightest());
-            self.weights[made] = weight;
         }
     }
 

@@ -99,10 +99,10 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    /// Looks at the instruction that may begin at `at`, and says where the next one may.
+    /// Looks at the instruction that begins at `at`, and says where the next one may.
     #[inline(always)]
     fn instruction(&mut self, chunk: &mut [u8], at: usize) -> usize {
-        // There always are: the chunk has a tail.
+        // There always are as many: the chunk has a tail.
         let Some(&[opcode, second, third]) = chunk[at..].first_chunk() else { return at + 1 };
         let (len, sure) = match opcode {
             0xe8 => (1, SURE_CALL),
@@ -139,26 +139,36 @@ impl Walk<'_> {
     }
 }
 
-/// One bit for each of the 64 bytes from `start` on, from the lowest up: whether an instruction may
-/// begin there. Bytes after the end of the chunk may not.
+/// One bit for each of the 64 bytes from `start` on, from the lowest up: whether one of the
+/// instructions begins there. None does after the end of the chunk.
 #[inline(always)]
 fn find(chunk: &[u8], start: usize) -> u64 {
-    if let Some(block) = chunk[start..].first_chunk() {
-        return marks(block);
+    if let Some(bytes) = chunk[start..].first_chunk() {
+        return marks(bytes);
     }
-    let mut block = [0; BLOCK];
-    block[..chunk.len() - start].copy_from_slice(&chunk[start..]);
-    marks(&block)
+    let mut bytes = [0; BLOCK + 2];
+    bytes[..chunk.len() - start].copy_from_slice(&chunk[start..]);
+    marks(&bytes)
 }
 
 /// Written for compilers to turn it into vector instructions: each hit becomes the bit that it will
-/// have among its eight neighbours, and multiplying adds those up in the highest byte.
+/// have among its eight neighbours, and multiplying adds those up in the highest byte. Most blocks
+/// have none.
 #[inline(always)]
-fn marks(block: &[u8; BLOCK]) -> u64 {
-    let is_opcode = |byte: u8| byte & 0xfb == 0x48 || byte & 0xfe == 0xe8 || byte == 0xf0 || byte == 0xff;
+fn marks(bytes: &[u8; BLOCK + 2]) -> u64 {
     let mut marks = [0; BLOCK];
     for (i, mark) in marks.iter_mut().enumerate() {
-        *mark = if is_opcode(block[i]) { 1 << (i % 8) } else { 0 };
+        let (opcode, second, third) = (bytes[i], bytes[i + 1], bytes[i + 2]);
+        let call_or_jump = opcode & 0xfe == 0xe8;
+        let lea = (opcode & 0xfb == 0x48) & (second == 0x8d) & (third & 7 == 5);
+        let mov = (opcode == 0x48) & (second == 0x8b) & (third & 0xf7 == 5);
+        let call_indirect = (opcode == 0xff) & (second == 0x15);
+        let lock_add = (opcode == 0xf0) & (second == 0x83) & (third == 5);
+        let hit = call_or_jump | lea | mov | call_indirect | lock_add;
+        *mark = if hit { 1 << (i % 8) } else { 0 };
+    }
+    if marks.iter().fold(0, |all, mark| all | mark) == 0 {
+        return 0;
     }
     let mut found = 0;
     for (i, marks) in marks.as_chunks().0.iter().enumerate() {
