@@ -35,8 +35,8 @@ use super::utf16;
 
 mod format;
 
-/// The most devices in each other. Windows makes three: a partition with a file with a virtual disk that is
-/// looked for.
+/// The most devices in each other. Windows makes four: one to be looked for on a virtual disk in a file of a
+/// partition.
 const MAX_NESTING: u32 = 8;
 
 /// Where something is.

@@ -218,7 +218,11 @@ fn resume_of<'o>(template: &'o [Object], target: &Object) -> Result<Option<&'o O
     const WHAT: &str = "what resumes from hibernation";
     match target.get(element::ASSOCIATED_RESUME_OBJECT) {
         None => Ok(None),
-        Some(&Value::Object(id)) => object_of(template, id, ObjectKind::RESUME, WHAT).map(Some),
+        Some(&Value::Object(id)) => {
+            let resume = object_of(template, id, ObjectKind::RESUME, WHAT)?;
+            text_of(resume, element::TEMPLATE_PATH, PATH)?;
+            Ok(Some(resume))
+        }
         Some(_) => Err(wrong(target, element::ASSOCIATED_RESUME_OBJECT, WHAT, "an object")),
     }
 }

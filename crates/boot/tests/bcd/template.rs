@@ -127,6 +127,16 @@ fn what_a_template_lacks_is_told() {
             ),
         ),
         (
+            spoiled(&|store| {
+                resume(store);
+                store.add_object(id::BIOS_RESUME, ObjectKind::RESUME, NOW).unwrap();
+            }),
+            format!(
+                "{element} 42000002 of {{98b02a23-0674-4ce7-bdad-e0a15a8ff97b}}, the path of a program, is not there, \
+                 expected a string"
+            ),
+        ),
+        (
             spoiled(&device),
             format!(
                 "{element} 45000001 of {target}, the place of a program, is 3, expected 2 (the partition of Windows)"
