@@ -110,6 +110,7 @@ fn an_inspection_reads_as_a_newcomer_expects() {
     let json = parse(&good(nanovhd().args(["inspect", "--json", &disk])));
     let members: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
     let expected = [
+        "boot",
         "creator",
         "disk",
         "file_length",
