@@ -68,16 +68,28 @@ Examples:
 
 const VERIFY_EXAMPLES: &str = "\
 Checked are the container with its log and tables, the partition table, and the structures of
-every FAT and NTFS volume, by whomever they were made. With --against, every file of the Windows
-partition is compared with the image that it came from: names, 8.3 names, hard links, attributes,
-times, security descriptors, reparse points, object ids, extended attributes, streams, and the
-SHA-1 of every content. What the volume can't have is listed as a known difference; build --help
-has the table.
+every FAT and NTFS volume, by whomever they were made; and, if the disk has Windows, whether it
+starts: boot code, boot manager and its files, the BCD store, and what that names. With --against,
+every file of the Windows partition is compared with the image that it came from: names, 8.3 names,
+hard links, attributes, times, security descriptors, reparse points, object ids, extended
+attributes, streams, and the SHA-1 of every content. What the volume can't have is listed as a
+known difference; build --help has the table.
 
 Examples:
   nanovhd verify nano.vhdx
   nanovhd verify nano.vhdx --against NanoServer.wim:2
-  nanovhd verify nano.vhdx --against media:2 --json | jq .rules";
+  nanovhd verify nano.vhdx --against media:2 --json | jq .rules
+  nanovhd verify data.vhdx --no-boot";
+
+const INSPECT_EXAMPLES: &str = "\
+A disk is summed up with its partitions, their volumes, and what starts from it. A BCD store is
+printed as bcdedit /enum all prints it; with its .LOG, .LOG1 and .LOG2 beside it, if it was not
+closed well.
+
+Examples:
+  nanovhd inspect NanoServer.wim
+  nanovhd inspect nano.vhdx
+  nanovhd cat nano.vhdx:esp EFI/Microsoft/Boot/BCD > BCD && nanovhd inspect BCD";
 
 /// Turns Windows images (WIM) into virtual disks, without Windows.
 ///
@@ -100,7 +112,8 @@ pub(crate) enum Command {
     /// Show what build would make, and write nothing
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(Plan),
-    /// Show which images a media holds, or which partitions a disk has
+    /// Show which images a media holds, which partitions a disk has, or what a BCD store says
+    #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
     /// List a directory of an image or a disk
     #[command(after_help = SOURCE_HELP)]
@@ -223,7 +236,7 @@ pub(crate) struct Recipe {
 /// `nanovhd inspect`.
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// A .wim file, a folder like the Windows Server 2016 media, or a disk (VHDX, VHD, raw)
+    /// A .wim file, a folder like the Windows Server 2016 media, a disk (VHDX, VHD, raw), or a BCD store
     #[arg(value_name = "PATH")]
     pub(crate) path: PathBuf,
     /// Print it as JSON

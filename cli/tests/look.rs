@@ -6,7 +6,7 @@ mod common;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use common::{Ran, fail, good, names, nanovhd, run, testdata};
+use common::{Ran, build, fail, good, names, nanovhd, run, testdata};
 use serde_json::{Value, json};
 
 fn media() -> PathBuf {
@@ -236,4 +236,70 @@ fn help_shows_every_command_and_the_exit_codes() {
     assert!(text.contains("integrity (ReFS) left out and reported"), "{text}");
     assert!(good(nanovhd().arg("--version")).starts_with("nanovhd 0."));
     assert_eq!(run(nanovhd().arg("biuld")).code, Some(2));
+}
+
+#[test]
+fn a_disk_says_what_starts_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, boot) in [
+        (
+            "a.vhdx",
+            "\nboot         UEFI, from partition 1\n  manager    \\EFI\\Microsoft\\Boot\\bootmgfw.efi, 91.4 KiB\n  \
+             store      \\EFI\\Microsoft\\Boot\\BCD\n  starts     Windows Server 2016\n             \
+             \\windows\\system32\\winload.efi, Windows on partition 3\n",
+        ),
+        (
+            "a.vhd",
+            "\nboot         BIOS, from partition 1\n  manager    \\bootmgr, 422.4 KiB\n  store      \\Boot\\BCD\n  \
+             starts     Windows Server 2016\n             \
+             \\windows\\system32\\winload.exe, Windows on partition 1, where it is looked for\n",
+        ),
+    ] {
+        let disk = folder.path().join(name);
+        good(build(&disk).arg("-q"));
+        let text = good(nanovhd().arg("inspect").arg(&disk));
+        assert!(text.ends_with(boot), "{text}");
+        let json = parse(&good(nanovhd().args(["inspect", "--json"]).arg(&disk)));
+        assert_eq!(keys(&json["boot"]), ["firmware", "manager", "partition", "store"]);
+        assert_eq!(keys(&json["boot"]["store"]), ["damage", "entry", "path", "state"]);
+        assert_eq!(json["boot"]["store"]["state"], "clean");
+        let entry = &json["boot"]["store"]["entry"];
+        assert_eq!(keys(entry), ["description", "device", "device_partition", "loader"]);
+        assert_eq!(entry["device_partition"], json["partitions"].as_array().unwrap().len());
+    }
+}
+
+#[test]
+fn a_store_is_shown_as_bcdedit_shows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, store) = (folder.path().join("a.vhdx"), folder.path().join("BCD"));
+    good(build(&disk).arg("-q"));
+    let esp = format!("{}:esp", disk.display());
+    let output = nanovhd().args(["cat", &esp, "EFI/Microsoft/Boot/BCD"]).output().unwrap();
+    std::fs::write(&store, &output.stdout).unwrap();
+    let text = good(nanovhd().arg("inspect").arg(&store));
+    assert!(
+        text.starts_with("Windows Boot Manager\n--------------------\nidentifier              {bootmgr}\n"),
+        "{text}"
+    );
+    assert!(text.contains("\ndescription             Windows Server 2016\n"), "{text}");
+    let json = parse(&good(nanovhd().args(["inspect", "--json"]).arg(&store)));
+    assert_eq!((&json["schema"], &json["state"]), (&json!(1), &json!("clean")));
+    assert!(json["objects"].as_array().unwrap().len() > 8, "{json}");
+    // Its last write did not end: the sequence numbers differ, and there is no log.
+    let mut dirty = output.stdout;
+    dirty[4] ^= 1;
+    std::fs::write(&store, &dirty).unwrap();
+    let again = good(nanovhd().arg("inspect").arg(&store));
+    assert!(again.contains("BCD: not closed well, and no log fits"), "{again}");
+    assert!(again.ends_with(&text), "{again}");
+}
+
+#[test]
+fn a_hive_that_is_no_store_is_told_apart() {
+    let hive = testdata("hives/openvmm-imc.hiv");
+    let error = fail(3, ["inspect", hive.to_str().unwrap()]);
+    assert!(error.contains("it is a registry hive, but no boot configuration store: its keys are "), "{error}");
+    assert!(fail(3, ["ls", hive.to_str().unwrap()]).contains("is a registry hive, not a Windows image"));
+    assert!(fail(3, ["verify", hive.to_str().unwrap()]).contains("is a registry hive, not a disk image"));
 }

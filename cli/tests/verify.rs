@@ -39,10 +39,12 @@ fn change(path: &str, at: u64, to: impl Fn(u8) -> u8) {
 #[test]
 fn what_was_built_is_clean() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, options, container, table) in [
-        ("a.vhdx", &[][..], "dynamic VHDX of 4 GiB", "GPT, 3 partitions"),
-        ("b.vhd", &["--fixed", "--size", "64MiB"], "fixed VHD of 64 MiB", "MBR, 1 partition"),
-        ("c.img", &["--sector-size", "4096", "--size", "400MiB"], "raw disk of 400 MiB", "GPT, 3 partitions"),
+    let (uefi, bios) =
+        ("UEFI to \"Windows Server 2016\" on partition 3\n", "BIOS to \"Windows Server 2016\" on partition 1, ");
+    for (name, options, container, table, boot) in [
+        ("a.vhdx", &[][..], "dynamic VHDX of 4 GiB", "GPT, 3 partitions", uefi),
+        ("b.vhd", &["--fixed", "--size", "64MiB"], "fixed VHD of 64 MiB", "MBR, 1 partition", bios),
+        ("c.img", &["--sector-size", "4096", "--size", "400MiB"], "raw disk of 400 MiB", "GPT, 3 partitions", uefi),
     ] {
         let disk = disk(folder.path(), name, options);
         let ran = run(nanovhd().args(["verify", &disk, "--against", &against(2)]));
@@ -51,13 +53,17 @@ fn what_was_built_is_clean() {
         assert_eq!(lines.next(), Some(format!("{disk}: clean").as_str()));
         assert_eq!(lines.next(), Some(format!("  container    {container}").as_str()));
         assert_eq!(lines.next(), Some(format!("  partitions   {table}").as_str()));
-        assert!(
-            ran.out.contains("  NTFS 3.1 \"Windows\": 548 files, 282 directories, 483 more hard links\n"),
-            "{ran:?}"
-        );
-        assert!(ran.out.contains("  contents     1,312 names as in image 2 of "), "{ran:?}");
+        // On a disk for a BIOS the boot files are on the volume.
+        let (files, directories, names) = if boot == bios { (560, 287, "1,329") } else { (548, 282, "1,312") };
+        let volume =
+            format!("  NTFS 3.1 \"Windows\": {files} files, {directories} directories, 483 more hard links\n");
+        assert!(ran.out.contains(&volume), "{ran:?}");
+        assert!(ran.out.contains(&format!("  boot         {boot}")), "{ran:?}");
+        assert!(ran.out.contains(&format!("  contents     {names} names as in image 2 of ")), "{ran:?}");
+        assert_eq!(ran.out.contains(", with boot files\n"), boot == bios, "{ran:?}");
+        assert_eq!(ran.out.contains("\nknown difference: boot-store: once, \\Boot\\BCD ("), boot == bios, "{ran:?}");
         assert!(ran.err.starts_with("checking structures: "), "{ran:?}");
-        assert!(ran.err.contains("\ncomparing contents: 4"), "{ran:?}");
+        assert!(ran.err.contains("\ncomparing contents: "), "{ran:?}");
         let ran = run(nanovhd().args(["verify", &disk, "-q"]));
         assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(0), "", ""));
     }
@@ -72,8 +78,9 @@ fn another_image_is_told_apart() {
     assert!(ran.err.ends_with(&format!("error: `{disk}` has 14 findings\n")), "{ran:?}");
     let text = timeless(&ran.out);
     let missing = "\ncontent-missing (1): Every name of the image is on the volume.\n  \
-                   partition 1: \\Windows\\ServerStandardNano.xml: the file is not on the volume\n";
-    assert!(text.starts_with(&format!("{disk}: 14 findings\n")) && text.ends_with(missing), "{text}");
+                   partition 1: \\Windows\\ServerStandardNano.xml: the file is not on the volume\n\
+                   known difference: boot-store: ";
+    assert!(text.starts_with(&format!("{disk}: 14 findings\n")) && text.contains(missing), "{text}");
     let extra = "\ncontent-extra (13): Every name of the volume is in the image.\n  partition 1, record ";
     assert!(text.contains(extra) && text.contains("\n  and 3 more\n"), "{text}");
 }
@@ -100,11 +107,11 @@ fn the_json_has_the_promised_members() {
     assert_eq!(keys(&report), expected);
     assert_eq!((&report["schema"], &report["clean"], &report["stopped"]), (&json!(1), &json!(false), &Value::Null));
     assert_eq!(keys(&report["findings"][0]), ["detail", "offset", "partition", "path", "place", "record", "rule"]);
-    assert_eq!(keys(&report["comparison"]), ["bytes", "contents", "index", "names", "wim"]);
+    assert_eq!(keys(&report["comparison"]), ["boot_files", "bytes", "contents", "index", "names", "wim"]);
     assert_eq!(keys(&report["rules"][0]), ["count", "meaning", "rule"]);
     assert_eq!((&report["rules"][0]["rule"], &report["rules"][0]["count"]), (&json!("content-extra"), &json!(13)));
     let places: Vec<_> = report["checks"].as_array().unwrap().iter().map(|c| c["place"].as_str().unwrap()).collect();
-    assert_eq!(places, ["container", "partition-table", "ntfs"]);
+    assert_eq!(places, ["container", "partition-table", "ntfs", "boot"]);
     let extra = report["findings"].as_array().unwrap().iter().find(|f| f["rule"] == "content-extra").unwrap();
     assert!(extra["record"].is_u64() && extra["offset"].is_u64() && extra["partition"] == 1, "{extra}");
 }
@@ -160,7 +167,7 @@ fn what_a_volume_cannot_have_is_a_known_difference() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("a.vhd");
     let wim = testdata("wims/attributes.wim");
-    good(nanovhd().args(["build", "--verify", "-q", "-m"]).arg(&wim).arg("-o").arg(&output));
+    good(nanovhd().args(["build", "--no-boot", "--verify", "-q", "-m"]).arg(&wim).arg("-o").arg(&output));
     let text = good(nanovhd().arg("verify").arg(&output).arg("--against").arg(&wim));
     assert!(text.contains(": clean\n"), "{text}");
     assert!(text.contains("\nknown difference: refs-attribute: "), "{text}");
@@ -200,5 +207,22 @@ fn an_image_that_is_not_there_is_wrong_usage() {
     );
     let cycle = testdata("wims/refused/cycle.wim");
     assert!(fail(3, ["verify", &disk, "--against", cycle.to_str().unwrap()]).contains("can't read the metadata"));
-    assert!(fail(3, ["verify", "none.vhdx"]).contains("No such file"));
+    assert!(fail(3, ["verify", "none.vhdx"]).contains("can't read the disk `none.vhdx`: No such file"));
+}
+
+/// A build without boot files is as it should be, and does not start.
+#[test]
+fn what_starts_can_be_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, findings) in [("a.vhd", &["boot-manager", "boot-store"][..]), ("a.vhdx", &["boot-manager"])] {
+        let disk = disk(folder.path(), name, &["--no-boot", "--verify"]);
+        let ran = run(nanovhd().args(["verify", "--json", "-q", &disk, "--against", &against(2)]));
+        assert_eq!(ran.code, Some(4), "{ran:?}");
+        let report: Value = serde_json::from_str(&ran.out).unwrap();
+        let rules: Vec<_> = report["rules"].as_array().unwrap().iter().map(|rule| rule["rule"].clone()).collect();
+        assert_eq!(rules[0], findings[0], "{ran:?}");
+        assert!(rules.iter().all(|rule| rule.as_str().unwrap().starts_with("boot-")), "{ran:?}");
+        let text = good(nanovhd().args(["verify", "--no-boot", &disk, "--against", &against(2)]));
+        assert!(!text.contains("\n  boot"), "{text}");
+    }
 }

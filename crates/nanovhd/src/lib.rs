@@ -30,7 +30,7 @@
 //! ```text
 //!  Media ─────┐            ┌─► list, cat, extract
 //!             ├─► Volume ──┤
-//!  DiskImage ─┘            └─► verify: every structure of a disk, every file against its image
+//!  DiskImage ─┘            └─► verify: every structure of a disk, whether it starts, every file against its image
 //! ```
 //!
 //! An [`Input`] is a [`Media`] or a [`DiskImage`]; each holds [`Volume`]s, which read alike: the images of a

@@ -172,6 +172,9 @@ impl fmt::Display for StoreInspection {
         if let Some(note) = self.state.note() {
             writeln!(f, "{}: {note}\n", self.file.display())?;
         }
+        if self.store.objects().len() == 0 {
+            return writeln!(f, "the store is empty");
+        }
         self.store.fmt(f)
     }
 }

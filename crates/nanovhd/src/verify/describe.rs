@@ -45,6 +45,16 @@ pub(super) fn describe_other(part: &Part<'_>) -> String {
     }
 }
 
+/// Why nothing of a disk starts.
+pub(super) fn describe_no_start(table: Option<&PartitionTable>, unreadable: bool) -> String {
+    let why = match table {
+        None => "there are no partitions",
+        Some(_) if unreadable => "the volume that Windows would be on can't be read",
+        Some(_) => "there is no Windows",
+    };
+    format!("nothing to start: {why}")
+}
+
 /// `NTFS "Windows": 543 files, 276 directories, 483 more hard links`
 pub(super) fn describe_volume(volume: &Volume<'_>) -> String {
     let facts = volume.facts().map(|facts| facts.title()).unwrap_or_default();

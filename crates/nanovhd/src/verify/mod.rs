@@ -40,11 +40,11 @@ use crate::media::{Found, recognise};
 use crate::startup::{Mounted, Startup};
 use crate::text::causes;
 use crate::volume::StreamFailure;
-use crate::{ContentError, Media, MediaError, Origin, Progress, Size, Stage, Volume, VolumeError};
+use crate::{ContentError, Media, Origin, Progress, Size, Stage, Volume, VolumeError};
 use added::with_boot_files;
 use boot::Boot;
 use compare::Comparison;
-use describe::{describe_other, describe_table, describe_volume, meaning};
+use describe::{describe_no_start, describe_other, describe_table, describe_volume, meaning};
 use digest::Expectations;
 
 pub use boot::BootRule;
@@ -77,9 +77,14 @@ impl Default for VerifyOptions {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// It is no disk image, or can't be opened.
-    #[error(transparent)]
-    Input(#[from] MediaError),
+    /// The file can't be opened.
+    #[error("can't read the disk `{}`", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system reports.
+        source: io::Error,
+    },
     /// The file is something else than a disk image.
     #[error("`{}` is {found}, not a disk image", path.display())]
     NotADisk {
@@ -143,7 +148,7 @@ pub fn verify(
     progress: &dyn Progress,
 ) -> Result<Verification, VerifyError> {
     let path = path.as_ref();
-    let io = |source| MediaError::Io { path: path.to_owned(), source };
+    let io = |source| VerifyError::Open { path: path.to_owned(), source };
     let is_folder = std::fs::metadata(path).map_err(io)?.is_dir();
     let not_a_disk = |found| VerifyError::NotADisk { path: path.to_owned(), found };
     if is_folder {
@@ -293,7 +298,10 @@ impl Session<'_> {
         }
         let startup = table.and_then(|table| Startup::find(table, &volumes));
         if self.boot {
-            self.boot(disk, sector_size, table, startup.as_ref())?;
+            match &startup {
+                Some(startup) => self.boot(disk, sector_size, startup)?,
+                None => self.checked(Place::Boot, None, describe_no_start(table, unreadable.is_some())),
+            }
         }
         let files = volumes.iter().find(|mounted| windows == Some(mounted.part.number));
         match (expected, files, unreadable) {
@@ -312,19 +320,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// What starts Windows, if there is Windows.
-    fn boot(
-        &mut self,
-        disk: &dyn ReadAt,
-        sector_size: u32,
-        table: Option<&PartitionTable>,
-        startup: Option<&Startup<'_>>,
-    ) -> Result<(), VerifyError> {
-        let Some(startup) = startup else {
-            let why = table.map_or("there are no partitions", |_| "there is no Windows");
-            self.checked(Place::Boot, None, format!("nothing to start: {why}"));
-            return Ok(());
-        };
+    /// What starts Windows.
+    fn boot(&mut self, disk: &dyn ReadAt, sector_size: u32, startup: &Startup<'_>) -> Result<(), VerifyError> {
         let mut boot = Boot::new(startup);
         let what = boot.check(disk, sector_size).map_err(|e| self.read(e))?;
         let (faults, counts) = boot.finish();
@@ -388,8 +385,14 @@ impl Session<'_> {
         let hashed = digest::run(&mut comparison, volume, self.threads, self.progress);
         let (contents, bytes) = hashed.map_err(|e| self.unreadable(e))?;
         let wim = expected.wim_path.to_owned();
-        self.report.comparison =
-            Some(Compared { wim, index: expected.index, names: comparison.names, contents, bytes });
+        self.report.comparison = Some(Compared {
+            wim,
+            index: expected.index,
+            names: comparison.names,
+            boot_files: added.is_some(),
+            contents,
+            bytes,
+        });
         if added.is_some() {
             comparison.known.add(KnownKind::BootStore, || BootPaths::of(Firmware::Bios).store.to_owned());
         }

@@ -81,6 +81,8 @@ pub struct Compared {
     pub index: u32,
     /// Names that image and volume both have, directories included.
     pub names: u64,
+    /// Whether the volume should have what a build adds to start the image, too.
+    pub boot_files: bool,
     /// Contents whose SHA-1 was computed.
     pub contents: u64,
     /// Their bytes.
@@ -193,7 +195,9 @@ impl fmt::Display for Verification {
         }
         if let Some(compared) = &self.comparison {
             let names = counted(compared.names, "name");
-            writeln!(f, "  {:<12} {names} as in image {} of {}", "contents", compared.index, compared.wim.display())?;
+            let added = if compared.boot_files { ", with boot files" } else { "" };
+            let (index, wim) = (compared.index, compared.wim.display());
+            writeln!(f, "  {:<12} {names} as in image {index} of {wim}{added}", "contents")?;
             let (bytes, contents) = (compared.bytes, counted(compared.contents, "stream"));
             writeln!(f, "  {:<12} SHA-1 of {bytes} in {contents}", "")?;
         }

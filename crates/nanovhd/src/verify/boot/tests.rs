@@ -349,3 +349,59 @@ fn a_finding_says_what_was_found_and_what_was_expected() {
     );
     assert!(text.contains(&expected), "{text}\n{expected}");
 }
+
+/// A store that Windows made, where the samples are beside the checkout.
+fn real_store(name: &str) -> Option<Vec<u8>> {
+    let samples: std::path::PathBuf = [env!("CARGO_MANIFEST_DIR"), "../../../shared/samples/bcd"].iter().collect();
+    let bytes = std::fs::read(samples.join(name)).ok();
+    if bytes.is_none() {
+        println!("skipped: sample {name} not found");
+    }
+    bytes
+}
+
+#[test]
+fn stores_that_windows_made_start_it() {
+    let folder = tempfile::tempdir().unwrap();
+    // All devices of the first are the partition at 1 MiB of this disk, or where the boot manager is.
+    if let Some(bytes) = real_store("BCD.windeploy-bios") {
+        let mut sample = Sample::good(Firmware::Bios);
+        sample.store_bytes = Some(bytes);
+        let stray = outcome(&sample, folder.path()).0;
+        assert_eq!(stray, ["boot-device"], "the disk has another signature");
+        sample.layout.signature = 0xddba_6bbb;
+        let (rules, said, text) = outcome(&sample, folder.path());
+        assert_eq!(
+            (rules, said.unwrap().as_str()),
+            (vec![], "BIOS to \"Windows 10\" on partition 1, like the boot manager"),
+            "{text}"
+        );
+    }
+    // Those of the second are looked for, but for the boot manager's own, which is another machine's.
+    if let Some(bytes) = real_store("BCD.windeploy-efi") {
+        let mut sample = Sample::good(Firmware::Uefi);
+        sample.store_bytes = Some(bytes);
+        let (rules, _, text) = outcome(&sample, folder.path());
+        assert_eq!(rules, ["boot-device"], "{text}");
+        assert!(text.contains("{bootmgr}"), "{text}");
+    }
+}
+
+/// Whatever is in the store, the check ends and does not panic.
+#[test]
+fn damaged_stores_are_checked_to_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sample = Sample::good(Firmware::Bios);
+    let good = sample.store.to_bytes().unwrap();
+    let mut seed: u64 = 7;
+    for _ in 0..60 {
+        let mut bytes = good.clone();
+        for _ in 0..8 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let at = usize::try_from(seed >> 33).unwrap() % bytes.len();
+            bytes[at] ^= seed.to_le_bytes()[2] | 1;
+        }
+        sample.store_bytes = Some(bytes);
+        verified(&sample, folder.path());
+    }
+}
