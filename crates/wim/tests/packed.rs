@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::PathBuf;
 
-use nanovhd_tree::{ReadAt, Source, SourceId};
+use nanovhd_tree::{Content, ReadAt, Source, SourceId};
 use nanovhd_wim::{Compression, Wim};
 
 fn testdata(name: &str) -> PathBuf {
@@ -25,7 +25,7 @@ fn contents<R: ReadAt>(wim: &Wim<R>) -> Result<Contents, Box<dyn std::error::Err
     let mut contents = BTreeMap::new();
     for image in wim.images() {
         for step in wim.tree(image.index, SourceId(0))?.walk() {
-            let content = match step.file.content().map(|content| content.source()) {
+            let content = match step.file.content().map(Content::source) {
                 Some(Source::Blob(id)) => Some(wim.read_blob(id.index)?),
                 _ => None,
             };
