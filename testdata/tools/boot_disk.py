@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Starts a machine from a disk and prints what it says on its console, up to the hand-off.
 
-    boot_disk.py DISK [--firmware auto|bios|uefi] [--controller NAME] [--expect REGEX] [--seconds N]
+    boot_disk.py DISK [--firmware auto|bios|uefi] [--controller NAME] [--kernel FILE] [--expect REGEX]
+                      [--seconds N]
 
 The machine is QEMU's, emulated without help by the processor. Its firmware is SeaBIOS or, with an
 empty variable store, OVMF (Debian: qemu-system-x86, ovmf); `auto` takes OVMF for disks with a GPT. The disk
@@ -54,10 +55,13 @@ def gpt_sector(path, kind):
     return next((size for size in (512, 4096) if start[size:size + 8] == b"EFI PART"), None)
 
 
-def machine(path, kind, firmware, controller, sector, work):
+def machine(options, kind, firmware, sector, work):
     """The command that starts the machine. Nothing is in it but what it needs."""
+    path = options.disk.replace(",", ",,")
     command = [QEMU, "-accel", "tcg", "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio",
-               "-drive", "file=%s,format=%s,if=none,id=disk,snapshot=on" % (path.replace(",", ",,"), kind)]
+               "-drive", "file=%s,format=%s,if=none,id=disk,snapshot=on" % (path, kind)]
+    if options.kernel:
+        command += ["-kernel", options.kernel]
     if firmware == "bios":
         # Without graphics, SeaBIOS shows its screen on the first serial port.
         command += ["-machine", "pc,graphics=off", "-m", "64"]
@@ -67,7 +71,8 @@ def machine(path, kind, firmware, controller, sector, work):
         command += ["-machine", "q35", "-m", "256",
                     "-drive", "if=pflash,unit=0,format=raw,readonly=on,file=" + OVMF[0],
                     "-drive", "if=pflash,unit=1,format=raw,file=" + variables]
-    *others, disk = CONTROLLERS[controller]
+    usual = "ide" if firmware == "bios" else "scsi" if sector == 4096 else "ahci"
+    *others, disk = CONTROLLERS[options.controller or usual]
     if sector == 4096:
         disk += ",logical_block_size=4096,physical_block_size=4096"
     for device in others + [disk]:
@@ -105,11 +110,8 @@ def boot(options):
     firmware = options.firmware
     if firmware == "auto":
         firmware = "uefi" if sector else "bios"
-    controller = options.controller or {"bios": "ide", "uefi": "ahci"}[firmware]
-    if sector == 4096 and not options.controller:
-        controller = "scsi"
     with tempfile.TemporaryDirectory() as work:
-        command = machine(options.disk, kind, firmware, controller, sector, work)
+        command = machine(options, kind, firmware, sector, work)
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         try:
             return listen(child, options.expect, options.seconds)
@@ -122,12 +124,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("disk")
     parser.add_argument("--firmware", choices=("auto", "bios", "uefi"), default="auto")
-    parser.add_argument("--controller", choices=sorted(CONTROLLERS), help="what the disk hangs on: ide for a BIOS, else ahci, or scsi for sectors of 4096 bytes")
+    parser.add_argument("--controller", choices=sorted(CONTROLLERS),
+                        help="what the disk hangs on: ide for a BIOS, else ahci, or scsi for sectors of 4096 bytes")
+    parser.add_argument("--kernel", metavar="FILE",
+                        help="a program in the form of a Linux kernel, to start instead of the disk's code")
     parser.add_argument("--expect", type=lambda text: re.compile(text.encode(), re.M), default=REPORTED,
                         metavar="REGEX", help="what else than a probe's report is to come")
     parser.add_argument("--seconds", type=float, default=120, help="how long to wait at most")
     options = parser.parse_args()
-    if not boot(options):
+    try:
+        came = boot(options)
+    except (OSError, subprocess.CalledProcessError) as error:
+        # A program or the firmware is not there, or the disk is none.
+        sys.exit("error: %s" % error)
+    if not came:
         sys.exit("%s: that is all that came" % options.disk)
 
 
