@@ -28,7 +28,11 @@ Examples:
   One for generation 1, from a WIM, with 8 GiB:
     nanovhd build --media NanoServer.wim --image 1 --size 8GiB -o nano.vhd
   One for Azure, which wants a fixed VHD:
-    nanovhd build --media media --edition standard --fixed -o nano.vhd";
+    nanovhd build --media media --edition standard --fixed -o nano.vhd
+  One for generation 1 that is a VHDX:
+    nanovhd build --media NanoServer.wim --image 1 --firmware bios -o nano.vhdx
+  One of an image without Windows:
+    nanovhd build --media data.wim --no-boot -o data.vhdx";
 
 const PLAN_EXAMPLES: &str = "\
 Examples:

@@ -22,6 +22,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Disks start Windows: boot files come from the image, the BCD is made from the image's template, and disks for
+//! machines with a BIOS get boot code. An image that can't start is refused, unless [`Recipe::boot`] says otherwise.
+//!
 //! The same inputs give the same bytes, whatever the number of threads: identifiers are derived
 //! from the image and the recipe, times are those of the image.
 //!

@@ -115,7 +115,8 @@ impl PlanError {
 }
 
 impl Recipe {
-    /// Decides on everything, from the tables and the metadata of the media alone.
+    /// Decides on everything, from the tables and the metadata of the media, the template of the BCD and
+    /// the boot manager.
     ///
     /// # Errors
     /// [`PlanError`] says why it can't be.
@@ -151,16 +152,14 @@ impl Recipe {
             time,
             boot_code: (firmware == Firmware::Bios).then_some(NTFS_BOOT_CODE),
         };
-        let boot_error =
-            |e| PlanError::Boot { wim: media.wim_path().to_owned(), image: chosen.image.index, source: Box::new(e) };
         // Sizes don't depend on identifiers, but identifiers on the size.
         let esp = DiskLayout::usual_esp(self.sector_size);
         let mut layouts = Layouts { firmware, sector_size: self.sector_size, esp, disk: Uuid::nil() };
         let mut start = None;
         if self.boot {
-            let settings = (device, self.bcd_template);
-            let found = Start::find(&mut tree, media, chosen.image, &layouts.of_any()?, settings, time);
-            let found = start.insert(found.map_err(boot_error)?);
+            let any = layouts.of_any()?;
+            let found = Start::find(&mut tree, media, chosen.image, &any, (device, self.bcd_template), time);
+            let found = start.insert(found.map_err(|e| boot_error(media, chosen, e))?);
             layouts.esp = found.esp().partition_size(self.sector_size, esp)?;
         }
         let needed = Volume::minimum_size(&tree, &volume).map_err(|e| volume_error(media, chosen, e))?;
@@ -168,7 +167,7 @@ impl Recipe {
         let identity = self.identity(media, chosen.image.index, firmware, start.as_ref(), sized.size, time);
         let layout = Layouts { disk: identity.disk(), ..layouts }.of(sized.size.0)?;
         if let Some(start) = &mut start {
-            start.settle(&mut tree, &layout, identity).map_err(boot_error)?;
+            start.settle(&mut tree, &layout, identity).map_err(|e| boot_error(media, chosen, e))?;
         }
         Draft { recipe: self, media, chosen, tree, volume, sized, identity, layout, firmware, notes, start }.plan()
     }
@@ -207,7 +206,7 @@ impl Recipe {
         time: Filetime,
     ) -> Identity {
         let wim = media.wim();
-        let boot = start.map(|start| format!("{} {}", start.device(), start.template()));
+        let boot = start.map(Start::settings);
         Inputs::new(IDENTITY)
             .bytes("wim", &wim.header().guid)
             .number("image", image.into())
@@ -222,6 +221,11 @@ impl Recipe {
             .bytes("boot", boot.unwrap_or_default().as_bytes())
             .identity()
     }
+}
+
+/// Says which image can't be started.
+fn boot_error(media: &Media, chosen: Chosen<'_>, source: BootError) -> PlanError {
+    PlanError::Boot { wim: media.wim_path().to_owned(), image: chosen.image.index, source: Box::new(source) }
 }
 
 /// Says whose volume can't be.

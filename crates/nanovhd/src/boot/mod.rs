@@ -118,11 +118,15 @@ impl BootError {
                 Self::Files(BootFilesError::Missing { firmware: Kind::Bios, .. }) => {
                     "give --firmware uefi if the image is for UEFI alone, or --no-boot for a disk that starts nothing"
                 }
-                Self::Files(_) => "give --no-boot for a disk that starts nothing",
-                Self::Template { .. } => "give --bcd-template builtin to make the BCD without it",
-                Self::TooLong { path, .. } | Self::Read { path, .. } if path == TEMPLATE => {
+                Self::Template { path, .. }
+                | Self::TooLong { path, .. }
+                | Self::Read { path, .. }
+                | Self::Files(BootFilesError::Unusable { path, .. })
+                    if path == TEMPLATE =>
+                {
                     "give --bcd-template builtin to make the BCD without it"
                 }
+                Self::Files(_) => "give --no-boot for a disk that starts nothing",
                 _ => return None,
             }
             .to_owned(),
@@ -135,8 +139,8 @@ impl BootError {
 pub(crate) struct Start {
     firmware: Kind,
     files: Vec<BootFile>,
-    /// The name of the boot manager for firmware that knows of none.
-    fallback: &'static str,
+    /// The name of the boot manager for firmware that knows of none; none for a BIOS.
+    fallback: Option<&'static str>,
     /// The image's template, if the BCD is made from it.
     template: Option<Vec<u8>>,
     device: BcdDevice,
@@ -170,13 +174,13 @@ impl Start {
             }
             BcdTemplate::Builtin => None,
         };
-        let fallback = if firmware == Kind::Uefi { fallback(tree, media)? } else { "" };
+        let fallback = (firmware == Kind::Uefi).then(|| fallback(tree, media)).transpose()?;
         let (description, esp) = (name::of(image), EspFiles::default());
         let mut start = Self { firmware, files, fallback, template, device, description, time, esp, store: None };
         let store = start.make_store(layout, Identity::of_none())?;
-        match firmware {
-            Kind::Uefi => start.esp = EspFiles::new(tree, &start.files, fallback, store),
-            Kind::Bios => start.store = Some(add_bios_files(tree, time, Content::bytes(store))?),
+        match fallback {
+            Some(name) => start.esp = EspFiles::new(tree, &start.files, name, store),
+            None => start.store = Some(add_bios_files(tree, time, Content::bytes(store))?),
         }
         Ok(start)
     }
@@ -220,13 +224,13 @@ impl Start {
         &self.esp
     }
 
-    /// How the BCD names partitions.
-    pub(crate) fn device(&self) -> BcdDevice {
-        self.device
+    /// What changes the bytes of the disk, beside the image.
+    pub(crate) fn settings(&self) -> String {
+        format!("{} {} {}", self.device, self.template(), self.description)
     }
 
     /// What the BCD is made from in the end.
-    pub(crate) fn template(&self) -> BcdTemplate {
+    fn template(&self) -> BcdTemplate {
         if self.template.is_some() { BcdTemplate::Image } else { BcdTemplate::Builtin }
     }
 
@@ -236,7 +240,7 @@ impl Start {
         let len = |file: &BootFile| tree.file(file.source).content().map_or(0, Content::len);
         BootOutline {
             manager: paths.manager.to_owned(),
-            fallback: (self.firmware == Kind::Uefi).then(|| esp::fallback_path(self.fallback)),
+            fallback: self.fallback.map(esp::fallback_path),
             store: paths.store.to_owned(),
             loader: paths.loader.to_owned(),
             loader_id: loader(identity),
