@@ -216,7 +216,7 @@ impl Store {
         value.and_then(nanovhd_hive::Value::as_u32).is_some_and(|number| number != 0)
     }
 
-    /// Sets an element of an object. Time goes to the keys that change.
+    /// Sets an element of an object. Time goes to the keys that change. What is refused changes nothing.
     ///
     /// # Errors
     /// [`BcdError::NoObject`]; [`BcdError::Format`] if the element's number says another format;
@@ -229,7 +229,9 @@ impl Store {
         if let Value::Text(text) = value {
             no_zero("the text", text)?;
         }
-        self.write_element(object, element, value.encode(), time)?;
+        // A new key whose value is refused must not stay. Stores are small.
+        let before = self.hive.clone();
+        self.write_element(object, element, value.encode(), time).inspect_err(|_| self.hive = before)?;
         self.read();
         Ok(())
     }

@@ -145,7 +145,9 @@ fn what_no_store_can_hold_is_refused() {
     ];
     assert_eq!(told.map(|error| error.to_string()), expected);
     let long = Value::Text("x".repeat(1 << 20));
-    assert!(matches!(store.set(id::BOOTMGR, element::DESCRIPTION, &long, NOW), Err(BcdError::Edit(_))));
+    for element in [element::DESCRIPTION, ElementId(0x1200_0030)] {
+        assert!(matches!(store.set(id::BOOTMGR, element, &long, NOW), Err(BcdError::Edit(_))));
+    }
     assert!(!store.remove(id::BOOTMGR, element::RECOVERY_SEQUENCE, NOW).unwrap());
     assert!(store.to_bytes().unwrap() == before, "a refused edit changes nothing");
 }
