@@ -20,8 +20,8 @@ impl Boot<'_> {
     /// Checks the store. Gives in words what it starts first.
     pub(super) fn store(&mut self) -> Option<String> {
         let (system, path) = (self.startup.system_volume()?, self.startup.paths().store);
-        let store = match store::on_volume(system, path) {
-            Some(Ok((store, _))) => store,
+        let (store, state) = match store::on_volume(system, path) {
+            Some(Ok(found)) => found,
             Some(Err(e)) => {
                 self.system_fault(BootRule::Store, path, causes(&e));
                 return None;
@@ -46,10 +46,18 @@ impl Boot<'_> {
                 self.started(entry);
             }
         }
-        let first = entries.get(listed.first?)?;
-        let (description, root) = (first.text(element::DESCRIPTION)?, first.text(element::SYSTEM_ROOT)?);
-        let target = Target::of(first.device(element::OS_DEVICE)?, self.startup);
-        Some(format!("{description:?} on {}", target.of_directory(root, self.startup).0))
+        let first = self.in_words(entries.get(listed.first?)?);
+        Some(state.note().map_or_else(|| first.clone(), |note| format!("{first}; the store was {note}")))
+    }
+
+    /// An entry by the name in the menu, and where its Windows is.
+    fn in_words(&self, entry: &Object) -> String {
+        let description = entry.text(element::DESCRIPTION).unwrap_or("an entry without a name");
+        // Only a loader of Windows says where that is.
+        let Some(device) = entry.device(element::OS_DEVICE) else { return format!("{description:?}") };
+        let root = entry.text(element::SYSTEM_ROOT).unwrap_or_default();
+        let (place, _) = Target::of(device, self.startup).of_directory(root, self.startup);
+        format!("{description:?} on {place}")
     }
 
     /// What the boot manager names, as far as it is there.

@@ -321,6 +321,18 @@ fn what_windows_leaves_behind_is_no_fault() {
     }
 }
 
+/// Windows replays the log of a store that it did not close; without one it takes the store as it is.
+#[test]
+fn a_store_that_was_not_closed_is_said_and_no_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sample = Sample::good(Firmware::Uefi);
+    let mut bytes = sample.store.to_bytes().unwrap();
+    bytes[4] ^= 1;
+    sample.store_bytes = Some(bytes);
+    let (rules, said, text) = outcome(&sample, folder.path());
+    assert!(rules.is_empty() && said.unwrap().contains("; the store was not closed well, and no log fits"), "{text}");
+}
+
 /// Of a store that names thousands of things that are not there some are told and all are counted.
 #[test]
 fn many_findings_are_counted() {
