@@ -73,6 +73,12 @@ impl<'a> Back<'a> {
         value
     }
 
+    /// Whether surely more bits were taken than there are: sooner or later
+    /// [`consumed`](Self::consumed) tells, too.
+    pub(super) fn is_past(&self) -> bool {
+        self.past > 8
+    }
+
     /// Bits read so far, those that were not there included.
     pub(super) fn consumed(&self, input: usize) -> u64 {
         ((input - self.rest.len()) as u64 + u64::from(self.past)) * 8 - u64::from(self.left & 63)

@@ -21,10 +21,11 @@
 //! matches are counted in spans. Recent sources are kept [per kind](recent).
 //!
 //! Encoders [translate x86 code](x86) beforehand, and every chunk stands alone. Chunks have an even
-//! number of bytes.
+//! number of bytes. Items are decoded some dozens at a time and [copied then](later).
 
 mod adaptive;
 mod back;
+mod later;
 mod range;
 mod recent;
 mod slots;
@@ -32,11 +33,11 @@ mod x86;
 
 use self::adaptive::{Adaptive, Builder};
 use self::back::Back;
+use self::later::Later;
 use self::range::{Decision, Range};
 use self::recent::Recent;
 use self::slots::{LENGTH_SLOTS, LENGTHS, MAX_CHUNK, OFFSET_SLOTS, OFFSETS, Slot, offset_slots};
 use self::x86::X86;
-use super::copy::{SLACK, copy_exact, copy_fast};
 use super::{DecodeError, Position};
 
 /// Symbols after which codes are made anew.
@@ -223,56 +224,106 @@ impl Ends<'_> {
     }
 }
 
+/// The sources of matches that came lately, by kind.
+#[derive(Debug, Clone, Copy)]
+struct Sources {
+    offsets: Recent<u32>,
+    deltas: Recent<Delta>,
+    /// Whether the item before was a match, or a delta match: 1 or 0.
+    after_match: usize,
+    after_delta: usize,
+}
+
+impl Sources {
+    fn new() -> Self {
+        let deltas = [1, 2, 3, 4].map(|spans| Delta { span: 1, spans });
+        Self { offsets: Recent::new([1, 2, 3, 4]), deltas: Recent::new(deltas), after_match: 0, after_delta: 0 }
+    }
+
+    fn literal(&mut self) {
+        (self.after_match, self.after_delta) = (0, 0);
+    }
+
+    /// Reads the offset of a match.
+    #[inline(always)]
+    fn offset(
+        &mut self,
+        codes: &mut Codes,
+        decisions: &mut Decisions,
+        range: &mut Range<'_>,
+        bits: &mut Back<'_>,
+    ) -> usize {
+        let offset = if range.decide(&mut decisions.from_recent) {
+            self.offsets.again(which(range, &mut decisions.recent) + self.after_match)
+        } else {
+            let offset = codes.offset(bits);
+            self.offsets.push(offset);
+            offset
+        };
+        (self.after_match, self.after_delta) = (1, 0);
+        offset as usize
+    }
+
+    /// Reads offset and span of a delta match.
+    #[inline(always)]
+    fn delta(
+        &mut self,
+        codes: &mut Codes,
+        decisions: &mut Decisions,
+        range: &mut Range<'_>,
+        bits: &mut Back<'_>,
+    ) -> (usize, usize) {
+        let Delta { span, spans } = if range.decide(&mut decisions.delta_from_recent) {
+            self.deltas.again(which(range, &mut decisions.recent_delta) + self.after_delta)
+        } else {
+            let delta = codes.delta(bits);
+            self.deltas.push(delta);
+            delta
+        };
+        (self.after_match, self.after_delta) = (0, 1);
+        ((spans as usize).saturating_mul(span), span)
+    }
+}
+
 /// Decodes all of `out`.
 #[inline(never)]
 fn items(codes: &mut Codes, decisions: &mut Decisions, input: &[u8], out: &mut [u8]) -> Result<(), DecodeError> {
     let mut range = Range::new(input);
     let mut bits = Back::new(input);
-    let mut offsets = Recent::new([1, 2, 3, 4]);
-    let mut deltas = Recent::new([1, 2, 3, 4].map(|spans| Delta { span: 1, spans }));
-    // Whether the item before was a match, or a delta match: 1 or 0.
-    let (mut after_match, mut after_delta) = (0, 0);
+    let mut sources = Sources::new();
+    let mut later = Later::new();
     let mut at = 0;
     while at < out.len() {
         bits.refill();
         if !range.decide(&mut decisions.is_match) {
-            out[at] = codes.literal(&mut bits);
+            let now = later.literal(codes.literal(&mut bits), out);
             at += 1;
-            (after_match, after_delta) = (0, 0);
-        } else if !range.decide(&mut decisions.is_delta) {
-            let offset = if range.decide(&mut decisions.from_recent) {
-                offsets.again(which(&mut range, &mut decisions.recent) + after_match)
-            } else {
-                let offset = codes.offset(&mut bits);
-                offsets.push(offset);
-                offset
-            };
-            (after_match, after_delta) = (1, 0);
-            bits.refill();
-            let length = codes.length(&mut bits);
-            if !copy(out, at, offset as usize, length) {
-                let ends = Ends { range, bits, len: input.len() };
-                return Err(outside(ends, out.len() - at, at, offset as usize, length));
+            sources.literal();
+            if now && bits.is_past() {
+                break;
             }
-            at += length;
+            continue;
+        }
+        let (offset, span) = if range.decide(&mut decisions.is_delta) {
+            sources.delta(codes, decisions, &mut range, &mut bits)
         } else {
-            let delta = if range.decide(&mut decisions.delta_from_recent) {
-                deltas.again(which(&mut range, &mut decisions.recent_delta) + after_delta)
-            } else {
-                let delta = codes.delta(&mut bits);
-                deltas.push(delta);
-                delta
-            };
-            (after_match, after_delta) = (0, 1);
-            bits.refill();
-            let length = codes.length(&mut bits);
-            copy_delta(out, at, delta, length).map_err(|offset| {
-                let ends = Ends { range, bits, len: input.len() };
-                outside(ends, out.len() - at, at, offset, length)
-            })?;
-            at += length;
+            (sources.offset(codes, decisions, &mut range, &mut bits), 0)
+        };
+        bits.refill();
+        let length = codes.length(&mut bits);
+        let reach = offset.saturating_add(span);
+        if reach > at || length > out.len() - at {
+            let ends = Ends { range, bits, len: input.len() };
+            return Err(outside(ends, out.len() - at, at, reach, length));
+        }
+        let now = later.copy(at, (offset, span), length, out);
+        at += length;
+        // A short input that ended long ago should not cost as much as a long one.
+        if now && bits.is_past() {
+            break;
         }
     }
+    later.write(out);
     Ends { range, bits, len: input.len() }.check(at)
 }
 
@@ -286,34 +337,6 @@ fn outside(ends: Ends<'_>, left: usize, output: usize, offset: usize, length: us
             DecodeError::MatchBeforeStart { offset, at }
         }
     })
-}
-
-/// Copies a match, or says that it leads outside.
-#[inline(always)]
-fn copy(out: &mut [u8], at: usize, offset: usize, length: usize) -> bool {
-    let left = out.len() - at;
-    if left >= SLACK && length <= left - SLACK {
-        return copy_fast(out, at, offset, length);
-    }
-    let fits = offset <= at && length <= left;
-    if fits {
-        copy_exact(out, at, offset, length);
-    }
-    fits
-}
-
-/// Copies a delta match, or says how far back it would have to reach.
-#[inline(never)]
-fn copy_delta(out: &mut [u8], at: usize, delta: Delta, length: usize) -> Result<(), usize> {
-    let span = delta.span;
-    let offset = (delta.spans as usize).saturating_mul(span);
-    let reach = offset.saturating_add(span);
-    let Some(start) = at.checked_sub(reach) else { return Err(reach) };
-    let Some(bytes) = out.get_mut(start..).and_then(|rest| rest.get_mut(..reach + length)) else { return Err(reach) };
-    for i in 0..length {
-        bytes[reach + i] = bytes[offset + i].wrapping_add(bytes[span + i]).wrapping_sub(bytes[i]);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

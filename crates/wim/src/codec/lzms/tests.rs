@@ -209,6 +209,18 @@ fn an_input_that_ends_too_early_is_noticed() {
 }
 
 #[test]
+fn a_few_bytes_are_not_worth_the_work_of_many() {
+    // Read as literals, as matches, and as anything.
+    for input in [[0; 10], [0xff; 10], [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]] {
+        match decode(&input, 1 << 26) {
+            Err(DecodeError::Truncated { len: 10, at }) => assert!(at.output < 10_000, "{at}"),
+            Err(DecodeError::MatchPastEnd { .. } | DecodeError::MatchBeforeStart { .. }) => {}
+            other => panic!("{:?}", other.map(|_| "taken")),
+        }
+    }
+}
+
+#[test]
 fn a_decoder_is_used_again_for_other_chunks() {
     let mut decoder = LzmsDecoder::new(1 << 20);
     let numbers: Vec<u64> = (1..3000u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17)).collect();
