@@ -178,6 +178,11 @@ impl<R> Parts<R> {
         (file, *format)
     }
 
+    /// Bytes in a chunk outside of solid resources, where they are longest.
+    pub(crate) fn longest_chunk(&self) -> u64 {
+        self.files.iter().map(|(_, format)| u64::from(format.chunk_size)).max().unwrap_or(0)
+    }
+
     /// What messages call a part.
     pub(crate) fn name(&self, part: u16) -> InFile {
         InFile { part: (self.files.len() > 1).then_some(part) }

@@ -244,7 +244,10 @@ pub(crate) fn stream<R: ReadAt>(
     check_wanted(&table.blobs, wanted)?;
     // A solid blob may be work for several.
     let solid = wanted.iter().any(|&index| table.blobs[index as usize].solid.is_some());
-    let threads = if solid { threads.get() } else { threads.get().min(wanted.len()) };
+    let useful = if solid { usize::MAX } else { wanted.len() };
+    // Workers hold a chunk each, which hardly any file makes long.
+    let possible = usize::try_from(solid::DECODED / parts.longest_chunk().max(1)).unwrap_or(usize::MAX);
+    let threads = threads.get().min(useful).min(possible);
     let queue = Queue { parts, table, wanted, state: Mutex::default(), changed: Condvar::new() };
     std::thread::scope(|scope| {
         // The calling thread is one of the workers.

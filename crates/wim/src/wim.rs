@@ -349,9 +349,12 @@ impl<R: ReadAt> Wim<R> {
     }
 
     /// Hands the contents of blobs to `sink`, in the order of the file and on several threads. The
-    /// numbers have to ascend; those that come twice are read once. Memory stays below about 6 MiB
-    /// for each thread, whatever the blobs; solid resources add their chunks that are being decoded
-    /// and what these have in the file, up to 192 MiB of the former and so three chunks of 64 MiB.
+    /// numbers have to ascend; those that come twice are read once.
+    ///
+    /// Memory stays below about 6 MiB for each thread, whatever the blobs. Solid resources add their
+    /// chunks that are being decoded, up to 192 MiB (three of the longest), and what these have in the
+    /// file. Blobs that are not solid never have such chunks, except in files that nobody but wimlib
+    /// makes; for those there are fewer threads, with the same bound.
     ///
     /// # Errors
     /// [`StreamError`] says what is damaged and where. Of several damaged blobs it names the first,

@@ -31,7 +31,7 @@ use crate::solid_chunks::{Buffers, ChunkRun, Chunks};
 
 /// Bytes of decoded chunks that are in memory at a time: three of the longest chunks. One is
 /// always possible.
-const DECODED: u64 = 3 * (64 << 20);
+pub(super) const DECODED: u64 = 3 * (64 << 20);
 
 /// How much is decoded at once, when chunks are smaller: enough that reads are long, too.
 const RUN: u64 = 1 << 20;
