@@ -185,7 +185,7 @@ impl Job {
 /// What to make of which image.
 #[derive(Debug, Args)]
 pub(crate) struct Recipe {
-    /// A .wim file, or a folder like the Windows Server 2016 media
+    /// A .wim, .esd or .swm file, or a folder like the Windows Server 2016 media
     #[arg(short, long, value_name = "PATH")]
     pub(crate) media: PathBuf,
     /// The image of this edition of Nano Server

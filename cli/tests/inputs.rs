@@ -8,7 +8,7 @@ mod support;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use common::{Ran, fail, names, nanovhd, run, testdata};
+use common::{Ran, fail, good, names, nanovhd, run, testdata};
 use nanovhd::Media;
 use support::{Files, Part, assert_same, in_image, on_volume, with_boot_files};
 
@@ -157,12 +157,61 @@ fn files_of_other_kinds_are_named() {
         ("README.md", "is a file of an unknown kind, not a Windows image (WIM)"),
         ("no-such.wim", "No such file or directory"),
         ("tools", "holds no Windows image; looked for NanoServer/NanoServer.wim"),
-        ("wims/split.swm", "split"),
         ("wims/pipable.wim", "pipable"),
     ] {
         let error = refused(3, &testdata(name), &[]);
         assert!(error.contains(expected), "{name}: {error}");
     }
+}
+
+/// The parts of a set, in a folder of their own.
+fn split_set(parts: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for part in parts {
+        fs::copy(testdata("wims").join(part), folder.path().join(part)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_split_set_is_read_as_one_from_any_part() {
+    let set = split_set(&["split.swm", "split2.swm", "split3.swm"]);
+    let disk = |media: &Path| {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("a.raw");
+        let arguments = ["build", "-q", "--no-boot", "--firmware", "bios", "--size", "64MiB", "-i", "1", "-m"];
+        good(nanovhd().args(arguments).arg(media).arg("-o").arg(&output));
+        fs::read(output).unwrap()
+    };
+    let first = disk(&set.path().join("split.swm"));
+    assert!(disk(&set.path().join("split3.swm")) == first);
+    let verified = set.path().join("a.raw");
+    fs::write(&verified, first).unwrap();
+    let against = format!("{}:1", testdata("wims/integrity.wim").display());
+    good(nanovhd().args(["verify", "-q", "--no-boot", "--against", &against]).arg(verified));
+}
+
+#[test]
+fn a_set_that_is_not_complete_is_refused_by_the_name_of_what_is_missing() {
+    let set = split_set(&["split.swm", "split3.swm"]);
+    let error = refused(3, &set.path().join("split3.swm"), &[]);
+    let expected = "part 2 of the 3 parts of the split WIM is missing: there is no `split2.swm` beside the others";
+    assert!(error.contains(expected), "{error}");
+    fs::rename(set.path().join("split3.swm"), set.path().join("x.swm")).unwrap();
+    let error = refused(3, &set.path().join("x.swm"), &[]);
+    assert!(error.contains("\"NAME3.swm\" for part 3"), "{error}");
+}
+
+#[test]
+fn no_part_of_a_set_is_replaced() {
+    let set = split_set(&["split.swm", "split2.swm", "split3.swm"]);
+    let part = set.path().join("split2.swm");
+    let before = fs::read(&part).unwrap();
+    let media = set.path().join("split.swm");
+    let arguments = ["build", "--force", "--format", "raw", "--no-boot", "-i", "1", "-m", media.to_str().unwrap()];
+    let error = fail(1, arguments.into_iter().chain(["-o", part.to_str().unwrap()]));
+    assert!(error.contains("split2.swm"), "{error}");
+    assert!(fs::read(&part).unwrap() == before);
 }
 
 #[test]

@@ -232,7 +232,7 @@ impl Plan<'_> {
         if let Some(suffix) = DiskFormat::of_suffix(output).filter(|suffix| *suffix != format) {
             return Err(OutputError::Suffix { path: output.to_owned(), suffix, format });
         }
-        Target::check(output, options.overwrite, self.media.wim_path())
+        Target::check(output, options.overwrite, self.media.files())
     }
 
     /// Builds the disk. The output appears under its name when it is complete and on the disk; until

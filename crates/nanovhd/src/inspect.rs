@@ -29,7 +29,7 @@ pub struct Inspection {
     pub compression: String,
     /// How many bytes are compressed at a time; 0 without compression.
     pub chunk_size: u32,
-    /// Which part of a split set it is, from 1 on.
+    /// The number of the part that comes first, which is 1.
     pub part: u16,
     /// How many parts there are.
     pub parts: u16,
@@ -192,7 +192,7 @@ impl fmt::Display for Inspection {
         let integrity = if self.integrity_table { "an" } else { "no" };
         writeln!(f, "             {}, {compression}, {integrity} integrity table", self.file_length)?;
         if self.parts > 1 {
-            writeln!(f, "             part {} of {}", self.part, self.parts)?;
+            writeln!(f, "             split into {} files", self.parts)?;
         }
         writeln!(f, "guid         {}", self.guid)?;
         let BlobCounts { count, bytes, stored } = self.blobs;

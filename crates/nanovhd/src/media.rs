@@ -1,4 +1,5 @@
-//! Where Windows comes from: a WIM file, or a folder laid out like the installation media.
+//! Where Windows comes from: a WIM file or a split set of them, or a folder laid out like the installation
+//! media.
 
 use std::fs::{self, File};
 use std::io;
@@ -20,7 +21,6 @@ const PLACES: [&[&str]; 6] = [
     &["NanoServer.wim"],
     &["sources", "install.wim"],
     &["install.wim"],
-    // These are found so that opening them can say what is not supported.
     &["sources", "install.esd"],
     &["sources", "install.swm"],
 ];
@@ -30,6 +30,8 @@ const PLACES: [&[&str]; 6] = [
 pub struct Media {
     path: PathBuf,
     wim_path: PathBuf,
+    /// The other parts of a split set.
+    siblings: Vec<PathBuf>,
     wim: Wim<File>,
 }
 
@@ -98,7 +100,7 @@ impl MediaError {
 impl Media {
     /// Opens a WIM file, or the WIM in a folder: `NanoServer/NanoServer.wim`, else
     /// `sources/install.wim`, in any case. What a file is, its first bytes say; its name does not
-    /// matter.
+    /// matter, but for a part of a split set (`.swm`): by it the others are found, in the same folder.
     ///
     /// # Errors
     /// [`MediaError`] says what stands against it.
@@ -120,8 +122,9 @@ impl Media {
             Found::Hive => return Err(MediaError::NotAWim { path: wim_path, found: "a registry hive" }),
             Found::Disk(found) | Found::Other(found) => return Err(MediaError::NotAWim { path: wim_path, found }),
         }
-        let wim = Wim::open(file).map_err(|source| MediaError::Wim { path: wim_path.clone(), source })?;
-        Ok(Self { path: path.to_owned(), wim_path, wim })
+        let (wim, siblings) =
+            open_set(file, &wim_path).map_err(|source| MediaError::Wim { path: wim_path.clone(), source })?;
+        Ok(Self { path: path.to_owned(), wim_path, siblings, wim })
     }
 
     /// The path that was opened.
@@ -132,6 +135,11 @@ impl Media {
     /// The WIM file: the path itself, or what was found in the folder.
     pub fn wim_path(&self) -> &Path {
         &self.wim_path
+    }
+
+    /// All files of the WIM: the one at [`Media::wim_path`] first, then the other parts of a split set.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.wim_path()).chain(self.siblings.iter().map(PathBuf::as_path))
     }
 
     /// The WIM.
@@ -151,6 +159,20 @@ impl Media {
     pub fn tree(&self, image: u32) -> Result<Tree, MetadataError> {
         self.wim.tree(image, WIM)
     }
+}
+
+/// Opens a WIM, and the other parts if it is one of a split set. Says where those are.
+fn open_set(file: File, path: &Path) -> Result<(Wim<File>, Vec<PathBuf>), OpenError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut siblings = Vec::new();
+    let wim = Wim::open_with_siblings(file, &name, |name| {
+        let path = child(folder, name)?.ok_or(io::ErrorKind::NotFound)?;
+        let file = File::open(&path)?;
+        siblings.push(path);
+        Ok(file)
+    })?;
+    Ok((wim, siblings))
 }
 
 /// The first of [`PLACES`] that is in the folder.

@@ -114,8 +114,12 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Looks at what is there under the name now. `input` is a file that must not be replaced.
-    pub(crate) fn check(path: &Path, overwrite: bool, input: &Path) -> Result<Self, OutputError> {
+    /// Looks at what is there under the name now. `inputs` are files that must not be replaced.
+    pub(crate) fn check<'i>(
+        path: &Path,
+        overwrite: bool,
+        inputs: impl IntoIterator<Item = &'i Path>,
+    ) -> Result<Self, OutputError> {
         let name = path.file_name().ok_or_else(|| OutputError::NoName { path: path.to_owned() })?;
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -130,12 +134,16 @@ impl Target {
         match fs::symlink_metadata(&target.path) {
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(target),
             Err(source) => Err(OutputError::Io { action: "look at", path: target.path, source }),
-            Ok(found) => target.replaces(&found.file_type(), input),
+            Ok(found) => target.replaces(&found.file_type(), inputs),
         }
     }
 
     /// The checks when there is something under the name.
-    fn replaces(self, found: &fs::FileType, input: &Path) -> Result<Self, OutputError> {
+    fn replaces<'i>(
+        self,
+        found: &fs::FileType,
+        inputs: impl IntoIterator<Item = &'i Path>,
+    ) -> Result<Self, OutputError> {
         let path = self.path.clone();
         if found.is_symlink() {
             let target = fs::read_link(&path).unwrap_or_default();
@@ -147,8 +155,8 @@ impl Target {
         if !found.is_file() {
             return Err(OutputError::NotAFile { path, found: "a device, a pipe or a socket" });
         }
-        if let (Ok(a), Ok(b)) = (fs::canonicalize(&path), fs::canonicalize(input))
-            && a == b
+        if let Ok(same) = fs::canonicalize(&path)
+            && inputs.into_iter().any(|input| fs::canonicalize(input).is_ok_and(|input| input == same))
         {
             return Err(OutputError::IsInput { path });
         }
@@ -247,7 +255,7 @@ mod tests {
     }
 
     fn write(path: &Path, overwrite: bool, bytes: &[u8]) -> Result<(), OutputError> {
-        let partial = Target::check(path, overwrite, Path::new("none"))?.create()?;
+        let partial = Target::check(path, overwrite, [])?.create()?;
         partial.file().write_all(bytes).unwrap();
         partial.publish()
     }
@@ -268,7 +276,7 @@ mod tests {
     fn a_file_that_comes_up_meanwhile_is_kept() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.raw");
-        let partial = Target::check(&path, false, Path::new("none")).unwrap().create().unwrap();
+        let partial = Target::check(&path, false, []).unwrap().create().unwrap();
         fs::write(&path, b"theirs").unwrap();
         assert!(matches!(partial.publish(), Err(OutputError::Exists { .. })));
         assert_eq!(fs::read(&path).unwrap(), b"theirs");
@@ -278,7 +286,7 @@ mod tests {
     #[test]
     fn a_dropped_output_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let partial = Target::check(&dir.path().join("a.raw"), false, Path::new("none")).unwrap().create().unwrap();
+        let partial = Target::check(&dir.path().join("a.raw"), false, []).unwrap().create().unwrap();
         let name = names(dir.path()).remove(0);
         assert!(name.starts_with(".a.raw.") && name.ends_with(".partial"), "{name}");
         drop(partial);
@@ -291,7 +299,7 @@ mod tests {
         let at = |name: &str| dir.path().join(name);
         fs::create_dir(at("folder.raw")).unwrap();
         fs::write(at("input.raw"), b"x").unwrap();
-        let check = |path: &Path| Target::check(path, true, &at("input.raw")).unwrap_err();
+        let check = |path: &Path| Target::check(path, true, [Path::new("none"), &at("input.raw")]).unwrap_err();
         assert!(matches!(check(&at("folder.raw")), OutputError::NotAFile { .. }));
         assert!(matches!(check(&at("input.raw")), OutputError::IsInput { .. }));
         assert!(matches!(check(&at("missing/a.raw")), OutputError::NoFolder { .. }));
@@ -306,7 +314,7 @@ mod tests {
         let at = |name: &str| dir.path().join(name);
         std::os::unix::fs::symlink("elsewhere.raw", at("link.raw")).unwrap();
         let socket = std::os::unix::net::UnixListener::bind(at("socket.raw")).unwrap();
-        let check = |name: &str| Target::check(&at(name), true, Path::new("none")).unwrap_err();
+        let check = |name: &str| Target::check(&at(name), true, []).unwrap_err();
         assert!(
             matches!(check("link.raw"), OutputError::Link { target, .. } if target == Path::new("elsewhere.raw"))
         );
