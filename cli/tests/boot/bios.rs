@@ -1,7 +1,7 @@
 //! By way of our boot records to `\bootmgr`.
 
 use crate::common::Ran;
-use crate::machine::{Disk, fnv, have_bios, of_image};
+use crate::machine::{Disk, assert_shown, fnv, have_bios, of_image};
 
 const BOOTMGR: &str = r"\Windows\Boot\PCAT\bootmgr";
 
@@ -35,7 +35,11 @@ fn starts(name: &str, options: &str, controllers: &[&str]) {
     }
     let disk = Disk::build(name, options);
     for controller in controllers {
-        assert_contract(&disk, &disk.start("bios", controller, &[]));
+        let said = disk.start("bios", controller, &[]);
+        assert_contract(&disk, &said);
+        if options.is_empty() {
+            assert_shown(&said, "PROBE ");
+        }
     }
 }
 

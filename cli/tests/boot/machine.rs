@@ -78,6 +78,14 @@ impl Disk {
     }
 }
 
+/// Demands that the README shows what was printed from a line on: it shows the disks that are built without options.
+#[track_caller]
+pub(crate) fn assert_shown(said: &Ran, first: &str) {
+    let readme = std::fs::read_to_string(testdata("../README.md")).unwrap();
+    let report = &said.out[said.out.find(first).unwrap()..];
+    assert!(readme.contains(report), "README.md shows another report than this one:\n{report}");
+}
+
 /// A file of the image.
 pub(crate) fn of_image(path: &str) -> Vec<u8> {
     cat(&format!("{}:2", testdata("media").display()), path)

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::machine::{Disk, fnv, have_uefi, of_image};
+use crate::machine::{Disk, assert_shown, fnv, have_uefi, of_image};
 
 const STORE: &str = r"\EFI\Microsoft\Boot\BCD";
 const MANAGER: &str = r"\EFI\Microsoft\Boot\bootmgfw.efi";
@@ -70,6 +70,9 @@ fn starts(name: &str, options: &str, controllers: &[&str]) {
         assert!(loaded.eq_ignore_ascii_case(FALLBACK), "{loaded}");
         let rest: Vec<_> = report.take_while(|line| *line != "END OF PROBE").collect();
         assert_eq!(rest, expected, "{controller}");
+        if options.is_empty() {
+            assert_shown(&said, "UEFI PROBE");
+        }
     }
 }
 
