@@ -130,6 +130,7 @@ fn is_setting(e: &LayoutError) -> bool {
             | LayoutError::TooLarge { .. }
             | LayoutError::ClusterSize { .. }
             | LayoutError::SectorSize(_)
+            | LayoutError::BootCode { .. }
             | LayoutError::HiddenSectors(_)
             | LayoutError::LabelTooLong { .. }
     )
