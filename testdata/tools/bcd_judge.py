@@ -4,7 +4,7 @@
     bcd_judge.py json STORE     the store in JSON, without names
     bcd_judge.py available      exit status 0 if dissect.regf can be imported
 
-    {"keyName": ..., "system": ..., "objects": [{"id": ..., "type": ..., "elements": [
+    {"key_name": ..., "system": ..., "objects": [{"id": ..., "type": ..., "elements": [
         {"id": ..., "format": ..., "value": ...}, ...]}, ...]}
 """
 
@@ -65,7 +65,7 @@ def descriptor(data, options):
     if kind == 6:
         found = partition(data)
         if struct.unpack_from("<I", data, 0x20)[0] == 6:
-            return found | {"virtualDisk": descriptor(data[0x38:], None)}
+            return found | {"virtual_disk": descriptor(data[0x38:], None)}
         assert size == 0x48 and not any(data[0x38:])
         return found
     if kind == 8:
@@ -135,7 +135,7 @@ def store(path):
             elements.append({"id": "%08x" % number_of_element, "format": FORMATS[format_of_element], "value": value})
         objects.append({"id": guid(key.name), "type": "%08x" % struct.unpack("<I", number), "elements": elements})
     system = description.get("System")
-    return {"keyName": text(description["KeyName"][1]), "system": system == (DWORD, b"\1\0\0\0"), "objects": objects}
+    return {"key_name": text(description["KeyName"][1]), "system": system == (DWORD, b"\1\0\0\0"), "objects": objects}
 
 
 def main(arguments):

@@ -172,9 +172,6 @@ impl fmt::Display for StoreInspection {
         if let Some(note) = self.state.note() {
             writeln!(f, "{}: {note}\n", self.file.display())?;
         }
-        if self.store.objects().len() == 0 {
-            return writeln!(f, "the store is empty");
-        }
-        self.store.fmt(f)
+        writeln!(f, "{}", self.store)
     }
 }

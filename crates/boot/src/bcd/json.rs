@@ -2,7 +2,7 @@
 //!
 //! ```json
 //! {
-//!   "keyName": "BCD00000000",
+//!   "key_name": "BCD00000000",
 //!   "system": true,
 //!   "objects": [
 //!     {
@@ -45,7 +45,7 @@ impl<I: Iterator<Item: Serialize> + Clone> Serialize for Each<I> {
 impl Serialize for Store {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut store = serializer.serialize_struct("Store", 4)?;
-        store.serialize_field("keyName", &self.key_name())?;
+        store.serialize_field("key_name", &self.key_name())?;
         store.serialize_field("system", &self.is_system())?;
         store.serialize_field("objects", &Each(self.objects()))?;
         store.serialize_field("notes", &Each(self.notes().iter().map(ToString::to_string)))?;
@@ -116,7 +116,7 @@ impl Serialize for Device {
             Self::Partition(partition) => partition_entries(partition, &mut map)?,
             Self::VirtualPartition { partition, file } => {
                 partition_entries(partition, &mut map)?;
-                map.serialize_entry("virtualDisk", file)?;
+                map.serialize_entry("virtual_disk", file)?;
             }
             Self::Locate { element, path, parent } => {
                 map.serialize_entry("kind", "locate")?;

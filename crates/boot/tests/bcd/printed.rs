@@ -157,7 +157,7 @@ badmemoryaccess         Yes
 #[test]
 fn json_has_a_stable_shape() {
     let json = serde_json::to_string(&made(&new_bios(None))).unwrap();
-    let start = r#"{"keyName":"BCD00000000","system":true,"objects":[{"id":"0ce4991b-e6b3-4b16-b23c-5e0d9250e5d9","alias":"emssettings","type":"20100000","title":"EMS Settings","elements":[{"id":"16000020","name":"bootems","format":"boolean","value":false}]},"#;
+    let start = r#"{"key_name":"BCD00000000","system":true,"objects":[{"id":"0ce4991b-e6b3-4b16-b23c-5e0d9250e5d9","alias":"emssettings","type":"20100000","title":"EMS Settings","elements":[{"id":"16000020","name":"bootems","format":"boolean","value":false}]},"#;
     assert_eq!(&json[..start.len()], start);
     for part in [
         r#"{"id":"11111111-2222-3333-4444-555555555555","alias":null,"type":"10200003","title":"Windows Boot Loader","#,
