@@ -1,18 +1,19 @@
 //! What a build adds to an image's files, so that they can be compared with those of a disk.
 
 use nanovhd_boot::Firmware;
-use nanovhd_tree::{Content, Filetime, Tree};
+use nanovhd_tree::{Content, File, Filetime, Tree};
 
 use crate::boot::add_bios_files;
 use crate::startup::{Mounted, Startup};
 use crate::store;
 
 /// The image's files with what starts them from the volume, if that is from where a BIOS starts. A disk
-/// without boot files was built without. `None`: nothing was added.
+/// without boot files was built without, and so was one with those of the image: an image captured from a
+/// running machine has its own. `None`: nothing was added.
 pub(super) fn with_boot_files(image: &Tree, volume: &Mounted<'_>, startup: &Startup<'_>) -> Option<Tree> {
     let paths = startup.paths();
     let is_system = startup.system.map(|part| part.number) == volume.part.number;
-    let has_any = || volume.file(paths.manager).or_else(|| volume.file(paths.store)).is_some();
+    let has_any = || [paths.manager, paths.store].iter().any(|path| is_added(image, volume, path));
     if startup.firmware != Firmware::Bios || !is_system || !has_any() {
         return None;
     }
@@ -21,6 +22,13 @@ pub(super) fn with_boot_files(image: &Tree, volume: &Mounted<'_>, startup: &Star
     // An image that can't be started was given nothing.
     add_bios_files(&mut tree, time, store).ok()?;
     Some(tree)
+}
+
+/// Whether the volume has a file that is not the image's own, by length and time.
+fn is_added(image: &Tree, volume: &Mounted<'_>, path: &str) -> bool {
+    let facts = |file: &File| (file.content().map(Content::len), file.metadata.times.written);
+    let found = volume.file(path).map(|id| facts(volume.volume.tree().file(id)));
+    found.is_some_and(|found| image.lookup(path).is_none_or(|own| facts(image.file(own)) != found))
 }
 
 /// The store of the disk, for itself: no two builds make the same, and the rules of boot judge it. What is

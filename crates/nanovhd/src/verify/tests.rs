@@ -203,6 +203,31 @@ fn what_was_not_changed_is_clean() {
 
 /// Attributes that a volume can't have are known differences, each by its name, and no more of them
 /// than there are.
+/// As those have that were captured from a machine which a BIOS had started.
+#[test]
+fn boot_files_of_the_image_itself_are_not_those_of_a_build() {
+    let (folder, media) = (tempfile::tempdir().unwrap(), media());
+    let path = folder.path().join("disk.raw");
+    let mut tree = media.tree(2).unwrap();
+    let change = |tree: &mut Tree| {
+        let metadata = || Metadata { times: nanovhd_tree::Times::all(Filetime(1 << 56)), ..Metadata::default() };
+        let boot = tree.add_directory(Tree::ROOT, "boot".into(), metadata()).unwrap();
+        tree.add_file(Tree::ROOT, "BOOTMGR".into(), metadata(), Content::bytes([1; 600])).unwrap();
+        tree.add_file(boot, "bcd".into(), metadata(), Content::bytes([2; 8192])).unwrap();
+    };
+    change(&mut tree);
+    for boot in [false, true] {
+        build(&media, 2, &Recipe::new().boot(boot), &path, change);
+        let (wim, wim_path) = (media.wim(), media.wim_path());
+        let expected =
+            Expected { tree: &tree, notes: &[], wim, wim_path, index: 2, knows_changes: false, is_image: true };
+        let options = VerifyOptions { boot: false, ..VerifyOptions::default() };
+        let verification = run(&File::open(&path).unwrap(), &path, Some(&expected), &options, &()).unwrap();
+        assert!(verification.clean, "{verification}");
+        assert_eq!(verification.comparison.unwrap().boot_files, boot);
+    }
+}
+
 #[test]
 fn what_the_writer_loses_is_known_and_nothing_else_is() {
     let media = Media::open(testdata("wims/attributes.wim")).unwrap();
