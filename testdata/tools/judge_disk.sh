@@ -38,7 +38,9 @@ judge_esp() { # VOLUME
   rm "$found/EFI/Microsoft/Boot/BCD"
   mkdir -p "$expected/EFI/Boot" "$expected/EFI/Microsoft"
   cp -r "$boot/EFI" "$expected/EFI/Microsoft/Boot"
-  cp -r "$boot/Fonts" "$boot/Resources" "$expected/EFI/Microsoft/Boot/"
+  for folder in Fonts Resources; do
+    [ ! -d "$boot/$folder" ] || cp -r "$boot/$folder" "$expected/EFI/Microsoft/Boot/"
+  done
   cp "$boot/EFI/bootmgfw.efi" "$expected/EFI/Boot/bootx64.efi"
   check diff -r "$expected" "$found"
 }

@@ -19,6 +19,7 @@ use nanovhd_tree::{Attributes, Content, FileId, Reparse, Tree, upcase};
 use thiserror::Error;
 
 use crate::Firmware;
+use crate::bcd::visible;
 
 /// The longest `\bootmgr` that fits between 128 KiB, where it is loaded, and the 4 KiB below 640 KiB that
 /// a BIOS may keep for itself.
@@ -140,7 +141,7 @@ pub enum BootFilesError {
         firmware: Firmware,
     },
     /// A file is in the image, but not in a way that it can be started from.
-    #[error("{path} can't be used to start the image")]
+    #[error("{} can't be used to start the image", visible(path))]
     Unusable {
         /// The path in the image.
         path: String,
@@ -152,7 +153,7 @@ pub enum BootFilesError {
     #[error(r"there are more than {MAX_FILES} files below \Windows\Boot")]
     TooMany,
     /// Two files of the image would come to the same place.
-    #[error("{first} and {second} of the image would both become {path}")]
+    #[error("{} and {} of the image would both become {}", visible(first), visible(second), visible(path))]
     Twice {
         /// The path of one in the image.
         first: String,
@@ -481,6 +482,19 @@ mod tests {
         let id = longest.lookup(bootmgr).unwrap();
         long(MAX_BOOTMGR)(&mut longest, id);
         assert!(boot_files(&longest, Firmware::Bios).is_ok());
+    }
+
+    #[test]
+    fn names_in_messages_do_not_steer_a_terminal() {
+        let mut tree = tree(&BIOS);
+        let path = "windows/boot/pcat/\u{1b}[2J";
+        add(&mut tree, path, b"");
+        let id = tree.lookup(path).unwrap();
+        tree.metadata_mut(id).attributes = Attributes::ENCRYPTED;
+        let error = boot_files(&tree, Firmware::Bios).unwrap_err();
+        assert!(matches!(&error, BootFilesError::Unusable { path, .. } if path.contains('\u{1b}')));
+        let expected = "\\Windows\\Boot\\PCAT\\\\u{1b}[2J can't be used to start the image";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use crate::outline::path_text;
 use crate::startup::Mounted;
+use crate::text::visible;
 use crate::volume::ContentError;
 use crate::{Outline, Size};
 
@@ -82,7 +83,7 @@ pub(crate) fn open(bytes: Vec<u8>, logs: &[Vec<u8>]) -> Result<(Store, StoreStat
 /// The first keys below the root, which tell what a hive is for.
 fn keys(hive: &Hive) -> String {
     const SHOWN: usize = 5;
-    let names: Vec<String> = hive.root().subkeys().take(SHOWN).map(|key| key.name().to_string()).collect();
+    let names: Vec<String> = hive.root().subkeys().take(SHOWN).map(|key| visible(&key.name().to_string())).collect();
     let more = if hive.root().subkey_count() > SHOWN { ", …" } else { "" };
     if names.is_empty() { "none".to_owned() } else { names.join(", ") + more }
 }

@@ -19,7 +19,7 @@ const COLUMN: usize = 24;
 const MAX_BYTES: usize = 32;
 
 /// The text with control characters escaped: a store must not steer the terminal.
-pub(super) fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }

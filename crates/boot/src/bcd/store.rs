@@ -62,7 +62,9 @@ pub struct Element {
 impl Object {
     /// What an element is set to.
     pub fn get(&self, element: ElementId) -> Option<&Value> {
-        self.elements.iter().find(|known| known.id == element).map(|known| &known.value)
+        // Showing a store asks for one element as often as there are devices.
+        let place = self.elements.partition_point(|known| known.id < element);
+        self.elements.get(place).filter(|known| known.id == element).map(|known| &known.value)
     }
 
     /// The text that an element is set to.

@@ -28,6 +28,7 @@ use thiserror::Error;
 use crate::geometry::windows;
 use crate::identity::Identity;
 use crate::outline::BootOutline;
+use crate::text::visible;
 use crate::{Media, Size};
 pub(crate) use bios::add_bios_files;
 pub(crate) use esp::EspFiles;
@@ -93,7 +94,7 @@ pub enum BootError {
     #[error("can't make the BCD")]
     Store(#[source] Box<BcdError>),
     /// Something that can't be replaced is where a boot file goes.
-    #[error("the image has {what} at {path}, which is needed to start it")]
+    #[error("the image has {what} at {}, which is needed to start it", visible(path))]
     InTheWay {
         /// The path in the image.
         path: String,
@@ -101,7 +102,7 @@ pub enum BootError {
         what: &'static str,
     },
     /// A boot file can't be added.
-    #[error("can't add {path} to the image")]
+    #[error("can't add {} to the image", visible(path))]
     Tree {
         /// The path.
         path: String,

@@ -201,8 +201,6 @@ fn what_was_not_changed_is_clean() {
     }
 }
 
-/// Attributes that a volume can't have are known differences, each by its name, and no more of them
-/// than there are.
 /// As those have that were captured from a machine which a BIOS had started.
 #[test]
 fn boot_files_of_the_image_itself_are_not_those_of_a_build() {
@@ -228,6 +226,8 @@ fn boot_files_of_the_image_itself_are_not_those_of_a_build() {
     }
 }
 
+/// Attributes that a volume can't have are known differences, each by its name, and no more of them
+/// than there are.
 #[test]
 fn what_the_writer_loses_is_known_and_nothing_else_is() {
     let media = Media::open(testdata("wims/attributes.wim")).unwrap();
