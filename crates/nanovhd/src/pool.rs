@@ -6,6 +6,7 @@
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread::Builder;
 
 use crate::volume::{ContentError, Receiver, StreamFailure};
 
@@ -35,7 +36,10 @@ pub(crate) fn stream(
     let threads = threads.get().min(contents.len().div_ceil(BATCH));
     std::thread::scope(|scope| {
         for _ in 1..threads {
-            scope.spawn(|| pool.work());
+            // With fewer workers than were asked for it is done as well, only later.
+            if Builder::new().spawn_scoped(scope, || pool.work()).is_err() {
+                break;
+            }
         }
         pool.work();
     });

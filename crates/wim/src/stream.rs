@@ -19,6 +19,7 @@ mod solid;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Builder;
 
 use nanovhd_tree::ReadAt;
 use sha1::{Digest, Sha1};
@@ -242,9 +243,9 @@ pub(crate) fn stream<R: ReadAt>(
     sink: &dyn BlobSink,
 ) -> Result<(), StreamError> {
     check_wanted(&table.blobs, wanted)?;
-    // A solid blob may be work for several.
+    // A solid blob may be work for several, but only so many are worked on at a time.
     let solid = wanted.iter().any(|&index| table.blobs[index as usize].solid.is_some());
-    let useful = if solid { usize::MAX } else { wanted.len() };
+    let useful = if solid { wanted.len().max(solid::MOST_TASKS) } else { wanted.len() };
     // Workers hold a chunk each, which hardly any file makes long.
     let possible = usize::try_from(solid::DECODED / parts.longest_chunk().max(1)).unwrap_or(usize::MAX);
     let threads = threads.get().min(useful).min(possible);
@@ -252,7 +253,10 @@ pub(crate) fn stream<R: ReadAt>(
     std::thread::scope(|scope| {
         // The calling thread is one of the workers.
         for _ in 1..threads {
-            scope.spawn(|| queue.work(sink));
+            // With fewer workers than were asked for it is done as well, only later.
+            if Builder::new().spawn_scoped(scope, || queue.work(sink)).is_err() {
+                break;
+            }
         }
         queue.work(sink);
     });

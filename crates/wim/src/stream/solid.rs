@@ -36,6 +36,9 @@ pub(super) const DECODED: u64 = 3 * (64 << 20);
 /// How much is decoded at once, when chunks are smaller: enough that reads are long, too.
 const RUN: u64 = 1 << 20;
 
+/// Tasks of that size that are worked on at a time.
+pub(super) const MOST_TASKS: usize = (DECODED / RUN) as usize;
+
 /// How much is handed on at once: fits the second-level cache, so that the sink finds there what was
 /// hashed.
 const PIECE: usize = 256 << 10;
