@@ -54,9 +54,9 @@ impl Failure {
         if self.is_broken_pipe() {
             return ExitCode::SUCCESS;
         }
-        let mut text = format!("error: {}\n", chain(self.error.as_ref()));
+        let mut text = format!("error: {}\n", visible(&chain(self.error.as_ref())));
         if let Some(hint) = &self.hint {
-            text.push_str(&format!("hint: {hint}\n"));
+            text.push_str(&format!("hint: {}\n", visible(hint)));
         }
         // When even that can't be written, the exit code is all that is left to say.
         let _ = io::stderr().write_all(text.as_bytes());
@@ -86,6 +86,12 @@ fn chain(error: &(dyn Error + 'static)) -> String {
         }
     }
     text
+}
+
+/// The text with control characters escaped: names in an image must not steer the terminal.
+fn visible(text: &str) -> String {
+    let escaped = |c: char| c.is_control().then(|| c.escape_default().to_string());
+    text.chars().map(|c| escaped(c).unwrap_or_else(|| c.to_string())).collect()
 }
 
 impl From<MediaError> for Failure {
@@ -229,5 +235,10 @@ mod tests {
         assert_eq!(chain(&twice), "disk on fire");
         let media = MediaError::Io { path: "x.wim".into(), source: io::Error::other("gone") };
         assert_eq!(chain(&media), "can't read the media `x.wim`: gone");
+    }
+
+    #[test]
+    fn names_in_messages_do_not_steer_the_terminal() {
+        assert_eq!(visible("can't read `Größe\u{1b}[2J\u{7}\n`"), "can't read `Größe\\u{1b}[2J\\u{7}\\n`");
     }
 }
