@@ -23,6 +23,7 @@ use nanovhd_wim::StreamError;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::behind::{Behind, Pages};
 use crate::contents::{Contents, HostError, Sink};
 use crate::outline::path_text;
 use crate::output::{Partial, Target};
@@ -251,7 +252,7 @@ impl Plan<'_> {
         let threads =
             options.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
         let work = Work { plan: self, partial: &partial, progress, stopped: AtomicBool::new(false) };
-        work.write(threads)?;
+        work.write(threads, options.verify)?;
         let verification = if options.verify { Some(work.verify(threads)?) } else { None };
 
         progress.begin(Stage::Sync, Size(0));
@@ -284,12 +285,12 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn write(&self, threads: NonZeroUsize) -> Result<(), BuildError> {
+    fn write(&self, threads: NonZeroUsize, read_back: bool) -> Result<(), BuildError> {
         let plan = self.plan;
-        let file = self.partial.file();
         // The bytes that nobody writes are zeros, and holes where the file system has them.
-        file.set_len(plan.container.file_len()).map_err(|e| self.io(e))?;
-        let disk: DiskWriter<'_, _> = plan.container.create(file);
+        self.partial.file().set_len(plan.container.file_len()).map_err(|e| self.io(e))?;
+        let behind = Behind::new(self.partial.file(), Pages::of(plan.outline.disk.written.0, read_back));
+        let disk: DiskWriter<'_, _> = plan.container.create(&behind);
         let volume = plan.lay_out();
         let window = |start| Window { disk: &disk, start, progress: self.progress, stopped: &self.stopped };
 
@@ -304,7 +305,9 @@ impl Work<'_> {
         for (offset, bytes) in &plan.fixed {
             whole.write_all_at(bytes, *offset).map_err(|e| self.io(e))?;
         }
-        disk.finish().map_err(|e| self.io(e))
+        disk.finish().map_err(|e| self.io(e))?;
+        behind.finish();
+        Ok(())
     }
 
     /// Reads the output back. Only one without findings is good.

@@ -45,6 +45,7 @@
 #[cfg(test)]
 extern crate self as nanovhd;
 
+mod behind;
 mod boot;
 mod boot_inspection;
 mod browse;
