@@ -15,11 +15,10 @@
 
 use std::collections::HashMap;
 
-use nanovhd_tree::{Attributes, Content, FileId, Reparse, Tree, upcase};
+use nanovhd_tree::{Attributes, Content, FileId, Reparse, Tree, upcase, visible};
 use thiserror::Error;
 
 use crate::Firmware;
-use crate::bcd::visible;
 
 /// The longest `\bootmgr` that fits between 128 KiB, where it is loaded, and the 4 KiB below 640 KiB that
 /// a BIOS may keep for itself.

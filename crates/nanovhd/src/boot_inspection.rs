@@ -3,11 +3,12 @@
 use std::fmt;
 
 use nanovhd_boot::bcd::element;
+use nanovhd_tree::visible;
 use serde::Serialize;
 
 use crate::entries::{Entries, Target};
 use crate::startup::{Mounted, Startup};
-use crate::text::{causes, visible};
+use crate::text::causes;
 use crate::{Firmware, Size, StoreError, StoreState, store};
 
 /// What starts from a disk that has Windows, or something that starts it.

@@ -6,12 +6,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use nanovhd_tree::{Attributes, Content, Entry, File, FileId, Name, Source, Tree};
+use nanovhd_tree::{Attributes, Content, Entry, File, FileId, Name, Source, Tree, visible};
 use nanovhd_wim::BlobSink;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use crate::text::visible;
 use crate::volume::{ContentError, Origin, Receiver, StreamFailure};
 use crate::{Outline, Size, Utc, Volume};
 

@@ -94,7 +94,8 @@ mod tests {
     fn a_file_with_two_names_counts_once() {
         let mut tree = Tree::new();
         let stream = Stream { name: "s".into(), content: Content::bytes(*b"12345") };
-        let meta = Metadata { streams: vec![stream], ..Metadata::default() };
+        let mut meta = Metadata::default();
+        meta.streams.push(stream);
         let dir = tree.add_directory(Tree::ROOT, "d".into(), Metadata::default()).unwrap();
         let file = tree.add_file(dir, "a".into(), meta, Content::bytes(*b"abc")).unwrap();
         tree.link(Tree::ROOT, "b".into(), file).unwrap();

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use nanovhd_disk::{FatVolume, Format, FoundKind, PartitionTable, Scheme};
 use nanovhd_ntfs::VolumeInfo;
-use nanovhd_tree::ReadAt;
+use nanovhd_tree::{ReadAt, visible};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::disk_image::{FileSystem, Part, file_system, gpt_name, open};
 use crate::outline::path_text;
 use crate::startup::{Mounted, Startup};
-use crate::text::{causes, visible};
+use crate::text::causes;
 use crate::{BootInspection, Counts, DiskImage, Findings, Origin, Outline, Size, Volume};
 
 /// What a disk image says of itself, and what its volumes really hold. All offsets are in bytes.

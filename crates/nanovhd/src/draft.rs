@@ -7,7 +7,7 @@ use nanovhd_disk::{
     Container, ContainerOptions, DiskLayout, EspOptions, Format, Partition, PartitionKind, Scheme, format_esp,
 };
 use nanovhd_ntfs::{Loss, LossKind, Volume, VolumeOptions};
-use nanovhd_tree::{Content, Source, Tree};
+use nanovhd_tree::{Content, Source, Tree, visible};
 use nanovhd_wim::Note;
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ use crate::outline::{
 };
 use crate::plan::volume_error;
 use crate::select::edition_id;
-use crate::text::{counted, visible};
+use crate::text::counted;
 use crate::{Chosen, ChosenBy, Counts, DiskFormat, Firmware, Media, Plan, PlanError, Recipe, Size};
 
 /// The name of the EFI system partition's file system.

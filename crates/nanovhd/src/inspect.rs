@@ -3,12 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use nanovhd_tree::visible;
 use nanovhd_wim::{ImageInfo, WindowsInfo};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::outline::path_text;
-use crate::text::{causes, counted, visible};
+use crate::text::{causes, counted};
 use crate::{Counts, Media, Outline, Size, Utc};
 
 /// What a WIM says of itself, and what its metadata really hold.

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use nanovhd_tree::visible;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::text::{counted, visible};
+use crate::text::counted;
 use crate::{BcdDevice, BcdTemplate, ChosenBy, Counts, DiskFormat, Firmware, Size};
 
 /// What a plan says about the disk that it makes. All sizes and offsets are in bytes. Serialised, it

@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use nanovhd_tree::{Content, Source, Tree, WalkEntry};
+use nanovhd_tree::{Content, Source, Tree, WalkEntry, visible};
 use serde::Serialize;
-
-use crate::text::visible;
 
 /// How many paths a message names.
 const NAMED: usize = 3;

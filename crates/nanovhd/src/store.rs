@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 use nanovhd_boot::STORE_LOGS;
 use nanovhd_boot::bcd::{BcdError, Store};
 use nanovhd_hive::Hive;
-use nanovhd_tree::Content;
+use nanovhd_tree::{Content, visible};
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::outline::path_text;
 use crate::startup::Mounted;
-use crate::text::visible;
 use crate::volume::ContentError;
 use crate::{Outline, Size};
 

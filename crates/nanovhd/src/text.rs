@@ -23,15 +23,6 @@ pub(crate) fn counted(number: u64, what: &str) -> String {
     }
 }
 
-/// The text with control characters escaped: a name from a file must not steer the terminal.
-pub(crate) fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
-    }
-    shown
-}
-
 /// An error with its causes, on one line. What a cause says again is not repeated.
 pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let chain = std::iter::successors(Some(error), |e| e.source());
@@ -58,10 +49,5 @@ mod tests {
         assert_eq!(counted(1, "directory"), "1 directory");
         assert_eq!(counted(2000, "directory"), "2,000 directories");
         assert_eq!(counted(0, "more hard link"), "0 more hard links");
-    }
-
-    #[test]
-    fn control_characters_are_escaped_and_nothing_else() {
-        assert_eq!(visible("a\u{1b}[2J\n\u{9b}é\\"), "a\\u{1b}[2J\\n\\u{9b}é\\");
     }
 }

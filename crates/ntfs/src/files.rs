@@ -461,7 +461,7 @@ mod tests {
     use std::io;
     use std::sync::Arc;
 
-    use nanovhd_tree::{Content, Metadata, ObjectId, Stream, WriteAt};
+    use nanovhd_tree::{Content, Metadata, ObjectId, Rare, Stream, WriteAt};
 
     use super::*;
     use crate::VolumeOptions;
@@ -507,7 +507,8 @@ mod tests {
     fn streams(tree: &mut Tree, number: u32) {
         let stream =
             |i| Stream { name: format!("stream {i}").as_str().into(), content: Content::bytes(vec![1; 200]) };
-        file(tree, Tree::ROOT, "a", Metadata { streams: (0..number).map(stream).collect(), ..Metadata::default() });
+        let rare = Rare { streams: (0..number).map(stream).collect(), ..Rare::default() };
+        file(tree, Tree::ROOT, "a", Metadata { rare: rare.into(), ..Metadata::default() });
     }
 
     fn depth(tree: &mut Tree, number: u32) {
@@ -524,7 +525,8 @@ mod tests {
             let security = Some(tree.add_descriptor(&object));
             let reparse = Some(Reparse { tag: 0x8000_0024, reserved: 0, data: Content::empty() });
             let object_id = Some(ObjectId { object, birth: None });
-            let metadata = Metadata { security, reparse, object_id, ..Metadata::default() };
+            let rare = Rare { reparse, object_id, ..Rare::default() };
+            let metadata = Metadata { security, rare: rare.into(), ..Metadata::default() };
             file(tree, Tree::ROOT, &format!("{i}"), metadata);
         }
     }

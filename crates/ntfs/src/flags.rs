@@ -145,7 +145,7 @@ pub(crate) fn lost(file: &File, cluster: ClusterSize) -> impl Iterator<Item = Lo
 
 #[cfg(test)]
 mod tests {
-    use nanovhd_tree::{Content, Metadata, Reparse, Tree};
+    use nanovhd_tree::{Content, Metadata, Rare, Reparse, Tree};
 
     use super::*;
 
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(fates(0x2001_0048, false, 4096), (0, vec![LossKind::SystemAttribute]));
         let mut tree = Tree::new();
         let reparse = Some(Reparse { tag: 0xa000_000c, reserved: 0, data: Content::empty() });
-        let metadata = Metadata { reparse, ..Metadata::default() };
+        let metadata = Metadata { rare: Rare { reparse, ..Rare::default() }.into(), ..Metadata::default() };
         let id = tree.add_file(Tree::ROOT, "a".into(), metadata, Content::empty()).unwrap();
         assert_eq!(stored(tree.file(id), ClusterSize(4096)), 0x400);
     }

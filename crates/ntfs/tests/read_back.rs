@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use common::{content_bytes, have, options, run, try_run, uncompress_for, varied, write_volume};
 use nanovhd_ntfs::{Ntfs, Snapshot, VolumeOptions};
-use nanovhd_tree::{Attributes, Content, FileId, Filetime, Metadata, ReadAt, Source, SourceId, Tree};
+use nanovhd_tree::{Attributes, Content, FileId, Filetime, Metadata, Rare, ReadAt, Source, SourceId, Tree};
 
 /// The bytes of a content of a snapshot, read in pieces of an odd size.
 fn bytes_of<R: ReadAt>(ntfs: &Ntfs<R>, snapshot: &Snapshot, content: &Content) -> Vec<u8> {
@@ -36,7 +36,8 @@ fn facts(tree: &Tree, metadata: &Metadata) -> String {
     // Whether there is a reparse point is said by itself.
     let attributes = metadata.attributes.without(Attributes::REPARSE_POINT.with(Attributes::NORMAL));
     let security = metadata.security.map(|id| tree.descriptor(id));
-    let Metadata { times, object_id, extended_attributes, .. } = metadata;
+    let Metadata { times, rare, .. } = metadata;
+    let Rare { object_id, extended_attributes, .. } = &**rare;
     let reparse = metadata.reparse.as_ref().map(|r| (r.tag, r.reserved));
     format!("{attributes:?} {times:?} {security:x?} {object_id:?} {reparse:?} {extended_attributes:?}")
 }

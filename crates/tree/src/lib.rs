@@ -19,10 +19,12 @@
 //! - equal security descriptors are kept once.
 
 mod attributes;
+mod case;
 mod content;
 mod finding;
 mod io;
 mod name;
+mod text;
 mod time;
 mod tree;
 mod upcase;
@@ -32,9 +34,10 @@ pub use content::{BlobId, Content, Source, SourceId};
 pub use finding::{Finding, Findings};
 pub use io::{ReadAt, WriteAt};
 pub use name::{MAX_NAME_UNITS, Name, NameError};
+pub use text::visible;
 pub use time::{Filetime, Times};
 pub use tree::{
-    Directory, Entry, ExtendedAttribute, File, FileId, Kind, Metadata, ObjectId, Reparse, SecurityId, Stream, Tree,
-    TreeError, WalkEntry,
+    Directory, Entry, ExtendedAttribute, File, FileId, Kind, Metadata, ObjectId, Rare, RareBox, Reparse, SecurityId,
+    Stream, Tree, TreeError, WalkEntry,
 };
 pub use upcase::{UPCASE_UNITS, upcase, upcase_table};

@@ -80,6 +80,13 @@ impl Name {
         self.cmp_ignore_case(other).is_eq()
     }
 
+    /// The name with every unit upper-cased: the same for names that differ only in case.
+    pub fn folded(&self) -> Self {
+        #[cfg(test)]
+        tests::count();
+        Self(self.0.iter().map(|&unit| upcase(unit)).collect())
+    }
+
     /// The order in which NTFS sorts names: upper-cased unit by unit, a shorter name before a
     /// longer one that starts with it.
     pub fn cmp_ignore_case(&self, other: &Self) -> std::cmp::Ordering {
@@ -124,8 +131,23 @@ impl fmt::Debug for Name {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    thread_local! {
+        static FOLDED: Cell<u64> = const { Cell::new(0) };
+    }
+
+    pub(super) fn count() {
+        FOLDED.set(FOLDED.get() + 1);
+    }
+
+    /// How many names this thread has folded.
+    pub(crate) fn folded_so_far() -> u64 {
+        FOLDED.get()
+    }
 
     #[test]
     fn names_that_cannot_be_are_refused() {

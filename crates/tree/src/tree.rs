@@ -1,11 +1,14 @@
 //! Files, directories and their names.
 
+use std::collections::btree_map::Entry as BTreeEntry;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::case::CaseIndexes;
 use crate::{Attributes, Content, Name, NameError, Times};
 
 /// A file of a [`Tree`]: a directory or a file with data, apart from its names.
@@ -73,7 +76,8 @@ pub struct ExtendedAttribute {
     pub value: Vec<u8>,
 }
 
-/// What a file or directory has besides names and data.
+/// What a file or directory has besides names and data. What few files have is in [`Rare`], whose
+/// fields read as if they were of this structure: `metadata.streams`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Metadata {
     /// Attribute bits. Whether the file is a directory is said by [`Kind`], not here.
@@ -82,6 +86,13 @@ pub struct Metadata {
     pub times: Times,
     /// The security descriptor, if the file has one of its own.
     pub security: Option<SecurityId>,
+    /// The rest.
+    pub rare: RareBox,
+}
+
+/// What few files have: streams with names, reparse points and so on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rare {
     /// The object id.
     pub object_id: Option<ObjectId>,
     /// The reparse point.
@@ -90,6 +101,63 @@ pub struct Metadata {
     pub streams: Vec<Stream>,
     /// Extended attributes, in their order.
     pub extended_attributes: Vec<ExtendedAttribute>,
+}
+
+/// A [`Rare`] that takes a pointer's place as long as there is nothing in it: of a million files hardly
+/// any has more, and the structure is larger than all else that is kept of a file.
+#[derive(Clone, Default)]
+pub struct RareBox(Option<Box<Rare>>);
+
+static NOTHING_RARE: Rare =
+    Rare { object_id: None, reparse: None, streams: Vec::new(), extended_attributes: Vec::new() };
+
+impl From<Rare> for RareBox {
+    fn from(rare: Rare) -> Self {
+        Self((rare != NOTHING_RARE).then(|| Box::new(rare)))
+    }
+}
+
+impl Deref for RareBox {
+    type Target = Rare;
+
+    fn deref(&self) -> &Rare {
+        self.0.as_deref().unwrap_or(&NOTHING_RARE)
+    }
+}
+
+impl DerefMut for RareBox {
+    fn deref_mut(&mut self) -> &mut Rare {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl Deref for Metadata {
+    type Target = Rare;
+
+    fn deref(&self) -> &Rare {
+        &self.rare
+    }
+}
+
+impl DerefMut for Metadata {
+    fn deref_mut(&mut self) -> &mut Rare {
+        &mut self.rare
+    }
+}
+
+/// Whether there is a box with nothing in it or none at all makes no difference.
+impl PartialEq for RareBox {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for RareBox {}
+
+impl fmt::Debug for RareBox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
 }
 
 /// A directory's entries, each under its name.
@@ -226,6 +294,7 @@ pub struct Tree {
     files: Vec<File>,
     descriptors: Vec<Arc<[u8]>>,
     descriptor_ids: HashMap<Arc<[u8]>, SecurityId>,
+    cases: CaseIndexes,
 }
 
 impl Default for Tree {
@@ -241,7 +310,12 @@ impl Tree {
     /// A tree of an empty root directory without metadata.
     pub fn new() -> Self {
         let root = File { metadata: Metadata::default(), kind: Kind::Directory(Directory::new()), names: 0 };
-        Self { files: vec![root], descriptors: Vec::new(), descriptor_ids: HashMap::new() }
+        Self {
+            files: vec![root],
+            descriptors: Vec::new(),
+            descriptor_ids: HashMap::new(),
+            cases: CaseIndexes::default(),
+        }
     }
 
     /// The file with this id, which came from this tree.
@@ -359,6 +433,7 @@ impl Tree {
         if let Kind::Directory(entries) = &mut self.files[parent.index()].kind {
             entries.remove(name);
         }
+        self.cases.removed(parent, name);
         self.files[id.index()].names -= 1;
         Ok(id)
     }
@@ -366,8 +441,7 @@ impl Tree {
     /// The entry of a directory with this name: to the letter if there is one, else ignoring case.
     pub fn child(&self, directory: FileId, name: &Name) -> Option<(&Name, &Entry)> {
         let entries = self.file(directory).directory()?;
-        let exact = entries.get_key_value(name);
-        exact.or_else(|| entries.iter().find(|(candidate, _)| candidate.eq_ignore_case(name)))
+        entries.get_key_value(name).or_else(|| self.cases.find(directory, entries, name))
     }
 
     /// The file at a path from the root, with `\` or `/` between names; case is ignored where no
@@ -415,10 +489,13 @@ impl Tree {
         let Kind::Directory(entries) = &mut self.files[parent.index()].kind else {
             return Err(TreeError::NotADirectory(name));
         };
-        if entries.contains_key(&name) {
-            return Err(TreeError::Exists(name));
+        match entries.entry(name) {
+            BTreeEntry::Occupied(taken) => return Err(TreeError::Exists(taken.key().clone())),
+            BTreeEntry::Vacant(place) => {
+                self.cases.added(parent, place.key());
+                place.insert(Entry { file, short_name: None });
+            }
         }
-        entries.insert(name, Entry { file, short_name: None });
         self.files[file.index()].names += 1;
         Ok(())
     }

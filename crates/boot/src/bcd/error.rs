@@ -165,6 +165,6 @@ pub enum Fault {
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", super::show::visible(&self.path), self.fault)
+        write!(f, "{}: {}", nanovhd_tree::visible(&self.path), self.fault)
     }
 }

@@ -78,6 +78,5 @@ pub use element::{ElementId, Format};
 pub use error::{BcdError, Fault, Note};
 pub use kind::ObjectKind;
 pub use make::NewStore;
-pub(crate) use show::visible;
 pub use store::{Element, Object, Store};
 pub use value::Value;

@@ -6,6 +6,8 @@
 
 use std::fmt::{self, Write as _};
 
+use nanovhd_tree::visible;
+
 use super::device::{Device, DeviceFile, PartitionDevice};
 use super::element::ElementId;
 use super::id::named;
@@ -17,15 +19,6 @@ use super::value::Value;
 const COLUMN: usize = 24;
 /// Bytes that are shown of a value that nobody knows.
 const MAX_BYTES: usize = 32;
-
-/// The text with control characters escaped: a store must not steer the terminal.
-pub(crate) fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
-    }
-    shown
-}
 
 /// The name of an element, as bcdedit knows it.
 pub(super) fn name(object: &Object, element: ElementId) -> String {

@@ -21,14 +21,13 @@ use nanovhd_boot::{
     BootFile, BootFilesError, BootPaths, Firmware as Kind, MachineError, boot_files, fallback_name, plain_file,
 };
 use nanovhd_disk::{DiskLayout, Partition, Scheme};
-use nanovhd_tree::{Content, FileId, Filetime, Source, Tree, TreeError};
+use nanovhd_tree::{Content, FileId, Filetime, Source, Tree, TreeError, visible};
 use nanovhd_wim::{BlobError, ImageInfo};
 use thiserror::Error;
 
 use crate::geometry::windows;
 use crate::identity::Identity;
 use crate::outline::BootOutline;
-use crate::text::visible;
 use crate::{Media, Size};
 pub(crate) use bios::add_bios_files;
 pub(crate) use esp::EspFiles;

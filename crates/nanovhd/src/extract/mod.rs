@@ -21,13 +21,13 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use nanovhd_tree::Source;
+use nanovhd_tree::{Source, visible};
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::browse::find;
 use crate::outline::path_text;
-use crate::text::{counted, visible};
+use crate::text::counted;
 use crate::volume::{ContentError, StreamFailure};
 use crate::{BrowseError, Outline, Owners, Progress, Size, Stage, Volume};
 use plan::Plan;

@@ -253,7 +253,7 @@ fn join(folder: &str, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nanovhd_tree::{Metadata, Reparse, Stream};
+    use nanovhd_tree::{Metadata, Rare, Reparse, Stream};
 
     use super::*;
     use crate::browse::find;
@@ -267,11 +267,14 @@ mod tests {
         let file = tree.add_file(b, "f".into(), meta(), Content::bytes(*b"f")).unwrap();
         tree.link(a, "g".into(), file).unwrap();
         tree.link(a, "G".into(), file).unwrap();
-        let reparse = |tag| Some(Reparse { tag, reserved: 0, data: Content::empty() });
-        let link = Metadata { reparse: reparse(0xa000_000c), ..meta() };
+        let reparse = |tag| {
+            let reparse = Some(Reparse { tag, reserved: 0, data: Content::empty() });
+            Metadata { rare: Rare { reparse, ..Rare::default() }.into(), ..meta() }
+        };
+        let link = reparse(0xa000_000c);
         let junction = tree.add_directory(a, "junction".into(), link).unwrap();
         tree.add_file(junction, "below".into(), meta(), Content::empty()).unwrap();
-        let packed = Metadata { reparse: reparse(0x8000_0017), ..meta() };
+        let packed = reparse(0x8000_0017);
         tree.add_file(a, "packed".into(), packed, Content::bytes(vec![1; 2000])).unwrap();
         tree.metadata_mut(a).streams.push(Stream { name: "s".into(), content: Content::empty() });
         tree

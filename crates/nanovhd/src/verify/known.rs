@@ -4,9 +4,10 @@
 //! file whether that law explains the difference that there is.
 
 use nanovhd_ntfs::LossKind;
+use nanovhd_tree::visible;
 use serde::Serialize;
 
-use crate::text::{grouped, visible};
+use crate::text::grouped;
 
 /// A kind of difference that is no fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

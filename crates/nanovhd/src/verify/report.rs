@@ -3,12 +3,12 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use nanovhd_tree::Finding;
+use nanovhd_tree::{Finding, visible};
 use serde::Serialize;
 
 use super::known::KnownDifference;
 use crate::outline::path_text;
-use crate::text::{counted, grouped, visible};
+use crate::text::{counted, grouped};
 use crate::{Outline, Size};
 
 /// Findings of one rule that the text shows.

@@ -445,10 +445,10 @@ impl Builder {
                 known
             }
         };
-        metadata.streams = streams
-            .into_iter()
-            .map(|(name, value)| NamedStream { name, content: self.values.content(value) })
-            .collect();
+        if !streams.is_empty() {
+            let named = |(name, value)| NamedStream { name, content: self.values.content(value) };
+            metadata.streams = streams.into_iter().map(named).collect();
+        }
         metadata
     }
 }

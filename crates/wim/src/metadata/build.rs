@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use nanovhd_tree::{
-    Attributes, BlobId, Content, FileId, Metadata, Name, Reparse, SecurityId, SourceId, Stream, Tree, upcase,
+    Attributes, BlobId, Content, FileId, Metadata, Name, Rare, Reparse, SecurityId, SourceId, Stream, Tree, upcase,
 };
 
 use super::entry::DirEntry;
@@ -202,10 +202,13 @@ impl Builder<'_> {
             attributes: entry.attributes,
             times: entry.times,
             security: entry.security_id.map(|id| self.descriptor(id)).transpose()?.flatten(),
-            object_id: entry.object_id,
-            reparse,
-            streams: self.named_streams(entry)?,
-            extended_attributes: entry.extended_attributes.clone(),
+            rare: Rare {
+                object_id: entry.object_id,
+                reparse,
+                streams: self.named_streams(entry)?,
+                extended_attributes: entry.extended_attributes.clone(),
+            }
+            .into(),
         };
         Ok((metadata, content))
     }
