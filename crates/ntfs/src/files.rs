@@ -1,16 +1,18 @@
 //! The files of a volume: which attributes each has, and what its indexes hold.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use nanovhd_tree::{File, FileId, Name, Reparse, Times, Tree, upcase};
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32, U64};
 
+use crate::error::LayoutError;
 use crate::format::{
-    AttributeType, BOOT_BYTES, Collation, ReparseHeader, StandardInformation, name_flags, record_flags,
+    AttributeType, BOOT_BYTES, Collation, EaInformation, ReparseHeader, StandardInformation, name_flags, record_flags,
 };
 use crate::index::{IndexEntry, IndexKind, IndexShape};
-use crate::names::{Link, NamedFile, Namespace, file_name};
+use crate::names::{Link, LinkName, NamedFile, Namespace, collate, file_name, file_name_size};
 use crate::slots::{Payload, Slot};
 use crate::system::{
     INDEXED_NAMES, ROOT_REF, SYSTEM_ATTRIBUTES, SystemFile, attribute_definitions, quota_by_id, quota_by_owner,
@@ -41,9 +43,9 @@ pub(crate) struct FileEntry {
     pub(crate) reference: FileRef,
     pub(crate) owner: Owner,
     /// Its slots.
-    pub(crate) slots: Range<usize>,
+    pub(crate) slots: Range<u32>,
     /// Its indexes.
-    pub(crate) indexes: Range<usize>,
+    pub(crate) indexes: Range<u32>,
     /// Records besides its base record that it needs for attributes.
     pub(crate) extensions: u32,
     /// The first of them: the record after the base record, but for the root directory.
@@ -51,22 +53,60 @@ pub(crate) struct FileEntry {
 }
 
 /// An attribute of a file.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Attribute<'t> {
     pub(crate) kind: AttributeType,
     pub(crate) name: &'t [u16],
-    pub(crate) body: Body,
+    pub(crate) body: Body<'t>,
 }
 
 /// Where an attribute's bytes are.
-#[derive(Debug)]
-pub(crate) enum Body {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Body<'t> {
     /// In the record.
-    Value(Vec<u8>),
+    Value(Value<'t>),
     /// Where the slot says.
-    Slot(usize),
+    Slot(u32),
     /// In the record: the root of the index with this number.
-    IndexRoot(usize),
+    IndexRoot(u32),
+}
+
+/// A value that is always in the record. What a layout needs of it is its size alone, so its bytes are
+/// made when the record is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Value<'t> {
+    StandardInformation,
+    /// A name of a file of the tree.
+    FileName {
+        parent: FileId,
+        name: &'t Name,
+        namespace: Namespace,
+    },
+    /// The name of a system file, or that of the root directory.
+    SystemName,
+    ObjectId(&'t [u8; 16]),
+    EaInformation,
+    VolumeName,
+    VolumeInformation,
+}
+
+/// The entries of an index in the order of its collation.
+#[derive(Debug)]
+pub(crate) enum IndexEntries<'v, 't> {
+    /// Made already.
+    Made(Vec<IndexEntry>),
+    /// Made one by one from the sorted names of a directory.
+    Names(&'v Volume<'t>, &'v [LinkName]),
+}
+
+impl IndexEntries<'_, '_> {
+    /// The entry at a position of the index.
+    pub(crate) fn at(&self, position: u32) -> Cow<'_, IndexEntry> {
+        match self {
+            Self::Made(entries) => Cow::Borrowed(&entries[position as usize]),
+            Self::Names(volume, names) => Cow::Owned(volume.name_entry(names[position as usize])),
+        }
+    }
 }
 
 /// An index of a file.
@@ -177,10 +217,11 @@ fn standard_information(times: [u64; 4], attributes: u32, security: u32) -> Vec<
 
 impl<'t> Volume<'t> {
     /// The slots of a system file. Sizes that depend on other files are set later.
-    pub(crate) fn add_system_slots(&mut self, file: SystemFile) {
+    pub(crate) fn add_system_slots(&mut self, file: SystemFile) -> Result<(), LayoutError> {
+        const DATA: AttributeType = AttributeType::Data;
         let geometry = self.geometry;
         let mut add = |kind, name, payload, size| self.slots.push(Slot::new(kind, name, payload, size));
-        let mut data = |payload, size| add(AttributeType::Data, &[], payload, size);
+        let mut data = |payload, size| add(DATA, &[], payload, size);
         match file {
             SystemFile::Mft => {
                 data(Payload::Mft, 0);
@@ -188,80 +229,128 @@ impl<'t> Volume<'t> {
             }
             SystemFile::MftMirr => data(Payload::MftMirror, geometry.mirror_bytes()),
             SystemFile::LogFile => data(Payload::LogFile, geometry.log_bytes()),
-            SystemFile::AttrDef => {
-                let table = attribute_definitions();
-                let size = table.len() as u64;
-                data(Payload::Bytes(table), size);
-            }
+            SystemFile::AttrDef => self.add_bytes(DATA, &[], attribute_definitions())?,
             SystemFile::Bitmap => data(Payload::ClusterBitmap, geometry.bitmap_bytes()),
             SystemFile::Boot => data(Payload::Boot, BOOT_BYTES as u64),
             SystemFile::BadClus => {
                 let all = geometry.clusters() * geometry.cluster.bytes();
-                data(Payload::Bytes(Vec::new()), 0);
-                add(AttributeType::Data, BAD, Payload::BadClusters, all);
+                self.add_bytes(DATA, &[], Vec::new())?;
+                self.slots.push(Slot::new(DATA, BAD, Payload::BadClusters, all));
             }
             SystemFile::Secure => {
                 let size = self.secure.stream_size();
-                add(AttributeType::Data, SDS, Payload::Descriptors, size);
+                add(DATA, SDS, Payload::Descriptors, size);
             }
             SystemFile::UpCase => {
                 data(Payload::UpCase, 2 * nanovhd_tree::UPCASE_UNITS as u64);
-                let info = upcase_info();
-                let size = info.len() as u64;
-                add(AttributeType::Data, INFO, Payload::Bytes(info), size);
+                self.add_bytes(DATA, INFO, upcase_info())?;
             }
             SystemFile::Volume
             | SystemFile::Reserved12
             | SystemFile::Reserved13
             | SystemFile::Reserved14
-            | SystemFile::Reserved15 => data(Payload::Bytes(Vec::new()), 0),
+            | SystemFile::Reserved15 => self.add_bytes(DATA, &[], Vec::new())?,
             SystemFile::Extend | SystemFile::Quota | SystemFile::ObjId | SystemFile::Reparse => {}
         }
+        Ok(())
+    }
+
+    /// Adds a slot of bytes that are known.
+    pub(crate) fn add_bytes(
+        &mut self,
+        kind: AttributeType,
+        name: &'t [u16],
+        bytes: Vec<u8>,
+    ) -> Result<(), LayoutError> {
+        let number = u32::try_from(self.bytes.len()).map_err(|_| LayoutError::TooManyFiles)?;
+        self.slots.push(Slot::new(kind, name, Payload::Bytes(number), bytes.len() as u64));
+        self.bytes.push(bytes);
+        Ok(())
     }
 
     /// All attributes of a file in the order of a record: by type, then by name.
     pub(crate) fn attributes(&self, at: usize) -> Vec<Attribute<'t>> {
         let entry = &self.files[at];
-        let mut attributes: Vec<Attribute<'t>> = Vec::new();
-        let mut value = |kind, bytes| attributes.push(Attribute { kind, name: &[], body: Body::Value(bytes) });
-        let named = self.named_file(at);
-        value(AttributeType::StandardInformation, self.standard_information(at, &named));
-        for name in self.file_names(at, &named) {
-            value(AttributeType::FileName, name);
+        let mut attributes: Vec<Attribute<'t>> = Vec::with_capacity(6);
+        let mut value = |kind, value| attributes.push(Attribute { kind, name: &[], body: Body::Value(value) });
+        value(AttributeType::StandardInformation, Value::StandardInformation);
+        match entry.owner {
+            Owner::User(Tree::ROOT) => value(AttributeType::FileName, Value::SystemName),
+            Owner::User(id) => {
+                for Link { parent, name, namespace, dos, .. } in self.links.of_file(id) {
+                    let names = [(*name, *namespace)].into_iter().chain(dos.map(|dos| (dos, Namespace::Dos)));
+                    for (name, namespace) in names {
+                        value(AttributeType::FileName, Value::FileName { parent: *parent, name, namespace });
+                    }
+                }
+            }
+            Owner::System(file) if file.name().is_some() => value(AttributeType::FileName, Value::SystemName),
+            Owner::System(_) => {}
         }
         match entry.owner {
             Owner::User(id) => {
                 let metadata = &self.tree.file(id).metadata;
                 if let Some(object_id) = &metadata.object_id {
                     // Like Windows: where the file was born is told by the index alone.
-                    value(AttributeType::ObjectId, object_id.object.to_vec());
+                    value(AttributeType::ObjectId, Value::ObjectId(&object_id.object));
                 }
                 if !metadata.extended_attributes.is_empty() {
-                    value(AttributeType::EaInformation, ea::information(&metadata.extended_attributes));
+                    value(AttributeType::EaInformation, Value::EaInformation);
                 }
             }
             Owner::System(SystemFile::Volume) => {
-                let label = self.label.units().iter().flat_map(|u| u.to_le_bytes()).collect();
-                value(AttributeType::VolumeName, label);
-                value(AttributeType::VolumeInformation, volume_information());
+                value(AttributeType::VolumeName, Value::VolumeName);
+                value(AttributeType::VolumeInformation, Value::VolumeInformation);
             }
             Owner::System(_) => {}
         }
         for i in entry.indexes.clone() {
-            let name = self.indexes[i].content.name();
+            let name = self.indexes[i as usize].content.name();
             attributes.push(Attribute { kind: AttributeType::IndexRoot, name, body: Body::IndexRoot(i) });
         }
         for i in entry.slots.clone() {
-            attributes.push(Attribute { kind: self.slots[i].kind, name: self.slots[i].name, body: Body::Slot(i) });
+            let slot = &self.slots[i as usize];
+            attributes.push(Attribute { kind: slot.kind, name: slot.name, body: Body::Slot(i) });
         }
         // Stable: names of equal standing keep the order in which they were made.
-        attributes.sort_by_cached_key(|a| (a.kind, folded(a.name)));
+        attributes.sort_by(|a, b| a.kind.cmp(&b.kind).then_with(|| folded(a.name).cmp(folded(b.name))));
         #[cfg(test)]
         tests::count(attributes.len());
         attributes
     }
 
-    fn standard_information(&self, at: usize, named: &NamedFile) -> Vec<u8> {
+    /// Bytes of a value of a file.
+    pub(crate) fn value_size(&self, at: usize, value: Value<'t>) -> usize {
+        match value {
+            Value::StandardInformation => size_of::<StandardInformation>(),
+            Value::FileName { name, .. } => file_name_size(name),
+            Value::ObjectId(id) => id.len(),
+            Value::EaInformation => size_of::<EaInformation>(),
+            Value::VolumeName => 2 * self.label.units().len(),
+            Value::SystemName | Value::VolumeInformation => self.value(at, value).len(),
+        }
+    }
+
+    /// The bytes of a value of a file.
+    pub(crate) fn value(&self, at: usize, value: Value<'t>) -> Vec<u8> {
+        match value {
+            Value::StandardInformation => self.standard_information(at),
+            Value::FileName { parent, name, namespace } => {
+                file_name(self.reference(parent), name, namespace, &self.named_file(at))
+            }
+            Value::SystemName => self.system_name(at),
+            Value::ObjectId(id) => id.to_vec(),
+            Value::EaInformation => match self.files[at].owner {
+                Owner::User(id) => ea::information(&self.tree.file(id).metadata.extended_attributes),
+                Owner::System(_) => Vec::new(),
+            },
+            Value::VolumeName => self.label.units().iter().flat_map(|u| u.to_le_bytes()).collect(),
+            Value::VolumeInformation => volume_information(),
+        }
+    }
+
+    fn standard_information(&self, at: usize) -> Vec<u8> {
+        let named = self.named_file(at);
         match self.files[at].owner {
             Owner::User(id) => {
                 let file = self.tree.file(id);
@@ -276,26 +365,16 @@ impl<'t> Volume<'t> {
         }
     }
 
-    /// The values of a file's `$FILE_NAME` attributes.
-    fn file_names(&self, at: usize, named: &NamedFile) -> Vec<Vec<u8>> {
-        match self.files[at].owner {
-            Owner::User(Tree::ROOT) => vec![file_name(ROOT_REF, &".".into(), Namespace::Win32AndDos, named)],
-            Owner::User(id) => self.links.of_file(id).flat_map(|link| self.link_names(link, named)).collect(),
-            Owner::System(file) => {
-                let name = file.name();
-                name.map(|(name, parent)| file_name(parent, &name.into(), system_namespace(parent), named))
-                    .into_iter()
-                    .collect()
-            }
-        }
-    }
-
-    /// The one or two names of a link.
-    fn link_names(&self, link: &Link<'_>, named: &NamedFile) -> Vec<Vec<u8>> {
-        let parent = self.reference(link.parent);
-        let dos = link.dos.map(|dos| file_name(parent, dos, Namespace::Dos, named));
-        let name = file_name(parent, link.name, link.namespace, named);
-        std::iter::once(name).chain(dos).collect()
+    /// The `$FILE_NAME` of a system file, or of the root directory; nothing for one without a name.
+    fn system_name(&self, at: usize) -> Vec<u8> {
+        let (name, parent) = match self.files[at].owner {
+            Owner::System(file) => match file.name() {
+                Some(name) => name,
+                None => return Vec::new(),
+            },
+            Owner::User(_) => (".", ROOT_REF),
+        };
+        file_name(parent, &name.into(), system_namespace(parent), &self.named_file(at))
     }
 
     fn reference(&self, id: FileId) -> FileRef {
@@ -310,7 +389,7 @@ impl<'t> Volume<'t> {
     fn named_file(&self, at: usize) -> NamedFile {
         let entry = &self.files[at];
         let is_unnamed = |slot: &&Slot<'_>| slot.kind == AttributeType::Data && slot.name.is_empty();
-        let data = self.slots[entry.slots.clone()].iter().find(is_unnamed);
+        let data = self.slots_of(at).iter().find(is_unnamed);
         let (size, allocated) = data.map_or((0, 0), |slot| (slot.size, slot.allocated(self.geometry.cluster)));
         match entry.owner {
             Owner::User(id) => {
@@ -356,10 +435,13 @@ impl<'t> Volume<'t> {
     }
 
     /// The entries of an index in the order of its collation.
-    pub(crate) fn index_entries(&self, content: IndexContent) -> Vec<IndexEntry> {
+    pub(crate) fn index_entries(&self, content: IndexContent) -> IndexEntries<'_, 't> {
         let entries = match content {
-            IndexContent::Directory(id) => self.directory_entries(id),
-            IndexContent::Extend => sorted_by_name(self.system_names(SystemFile::Extend.reference())),
+            IndexContent::Directory(Tree::ROOT) => self.root_entries(),
+            IndexContent::Directory(id) => return IndexEntries::Names(self, self.links.in_directory(id)),
+            IndexContent::Extend => {
+                self.system_names(SystemFile::Extend.reference()).into_iter().map(named).collect()
+            }
             IndexContent::SecurityHash => self.secure.by_hash(),
             IndexContent::SecurityId => self.secure.by_id(),
             IndexContent::QuotaOwner => quota_by_owner(),
@@ -369,25 +451,40 @@ impl<'t> Volume<'t> {
         };
         #[cfg(test)]
         tests::count(entries.len());
-        entries
+        IndexEntries::Made(entries)
     }
 
-    fn directory_entries(&self, id: FileId) -> Vec<IndexEntry> {
-        let links = self.links.in_directory(id);
-        let mut named = if id == Tree::ROOT { self.system_names(ROOT_REF) } else { Vec::with_capacity(links.len()) };
-        for link in links {
-            let at = self.entry_of[link.file.index()] as usize;
-            let reference = self.files[at].reference.to_disk();
-            let values = self.link_names(link, &self.named_file(at));
-            let names = std::iter::once(link.name).chain(link.dos);
-            named.extend(
-                names.zip(values).map(|(name, value)| (name.clone(), IndexEntry::of_name(reference, &value))),
-            );
+    /// The sizes of an index's entries.
+    pub(crate) fn index_sizes(&self, content: IndexContent) -> Vec<usize> {
+        let size = |name: &LinkName| IndexEntry::size_of_name(file_name_size(self.links.name(*name)));
+        match self.index_entries(content) {
+            IndexEntries::Made(entries) => entries.iter().map(IndexEntry::size).collect(),
+            IndexEntries::Names(_, names) => names.iter().map(size).collect(),
         }
-        sorted_by_name(named)
     }
 
-    /// The system files that a directory holds, with their names; the root holds itself.
+    /// The entry of a name in its directory.
+    fn name_entry(&self, name: LinkName) -> IndexEntry {
+        #[cfg(test)]
+        tests::count(1);
+        let link = self.links.link(name);
+        let at = self.entry_of[link.file.index()] as usize;
+        let namespace = if name.is_dos() { Namespace::Dos } else { link.namespace };
+        let value = file_name(self.reference(link.parent), self.links.name(name), namespace, &self.named_file(at));
+        IndexEntry::of_name(self.files[at].reference.to_disk(), &value)
+    }
+
+    /// The entries of the root directory, where files of the tree and of the system are together.
+    fn root_entries(&self) -> Vec<IndexEntry> {
+        let names = self.links.in_directory(Tree::ROOT).iter();
+        let mut entries = self.system_names(ROOT_REF);
+        entries.extend(names.map(|&name| (self.links.name(name).clone(), self.name_entry(name))));
+        // Two runs that are sorted already, which this sort takes for what they are.
+        entries.sort_by(|(a, _), (b, _)| collate(a, b));
+        entries.into_iter().map(named).collect()
+    }
+
+    /// The system files that a directory holds, by their names; the root holds itself.
     fn system_names(&self, directory: FileRef) -> Vec<(Name, IndexEntry)> {
         let mut named = Vec::new();
         for (at, entry) in self.files.iter().enumerate() {
@@ -398,10 +495,10 @@ impl<'t> Volume<'t> {
                 Owner::User(_) => break,
             };
             if let Some(name) = name {
-                let value = self.file_names(at, &self.named_file(at)).remove(0);
-                named.push((name.into(), IndexEntry::of_name(entry.reference.to_disk(), &value)));
+                named.push((name.into(), IndexEntry::of_name(entry.reference.to_disk(), &self.system_name(at))));
             }
         }
+        named.sort_by(|(a, _): &(Name, _), (b, _)| collate(a, b));
         named
     }
 
@@ -434,10 +531,8 @@ impl<'t> Volume<'t> {
     }
 }
 
-/// Sorts names as NTFS does: upper-cased first, names that differ only in case by their units.
-fn sorted_by_name(mut named: Vec<(Name, IndexEntry)>) -> Vec<IndexEntry> {
-    named.sort_by(|a, b| a.0.cmp_ignore_case(&b.0).then_with(|| a.0.cmp(&b.0)));
-    named.into_iter().map(|(_, entry)| entry).collect()
+fn named((_, entry): (Name, IndexEntry)) -> IndexEntry {
+    entry
 }
 
 /// System files of the root have plain 8.3 names; those of `$Extend` are POSIX names, as Windows
@@ -451,8 +546,8 @@ fn ulongs(key: &[u8]) -> Vec<u32> {
     key.as_chunks::<4>().0.iter().map(|&word| u32::from_le_bytes(word)).collect()
 }
 
-fn folded(name: &[u16]) -> Vec<u16> {
-    name.iter().map(|&unit| upcase(unit)).collect()
+fn folded(name: &[u16]) -> impl Iterator<Item = u16> {
+    name.iter().map(|&unit| upcase(unit))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 //! Invariants: no node but a small root is without an entry of its own, unless it only leads to
 //! its single child; all leaves have the same depth; entries lie in collation order.
 
+use std::borrow::Borrow;
 use std::ops::Range;
 
 use zerocopy::little_endian::{U16, U32, U64};
@@ -52,6 +53,11 @@ impl IndexEntry {
         Self::new(file, file_name, &[])
     }
 
+    /// Bytes in a leaf of an entry of a directory whose `$FILE_NAME` has so many.
+    pub(crate) fn size_of_name(file_name: usize) -> usize {
+        align8(size_of::<EntryHeader>() + file_name)
+    }
+
     /// An entry of a view index: a key with data behind it.
     pub(crate) fn of_view(key: &[u8], data: &[u8]) -> Self {
         let offset = size_of::<EntryHeader>() + key.len();
@@ -68,7 +74,8 @@ impl IndexEntry {
             flags: U16::new(0),
             pad: U16::new(0),
         };
-        let mut bytes = header.as_bytes().to_vec();
+        let mut bytes = Vec::with_capacity(length);
+        bytes.extend_from_slice(header.as_bytes());
         bytes.extend_from_slice(key);
         bytes.extend_from_slice(data);
         bytes.resize(length, 0);
@@ -163,8 +170,13 @@ impl IndexShape {
         ROOT_HEADERS + self.root_bytes
     }
 
-    /// The `$INDEX_ROOT` value.
-    pub(crate) fn root(&self, entries: &[IndexEntry], kind: IndexKind, cluster: ClusterSize) -> Vec<u8> {
+    /// The `$INDEX_ROOT` value. `entry` gives the entry at a position of the index.
+    pub(crate) fn root<E: Borrow<IndexEntry>>(
+        &self,
+        entry: impl Fn(u32) -> E,
+        kind: IndexKind,
+        cluster: ClusterSize,
+    ) -> Vec<u8> {
         let header = IndexRootHeader {
             kind: U32::new(kind.attribute),
             collation: U32::new(kind.collation as u32),
@@ -182,14 +194,15 @@ impl IndexShape {
         };
         value.extend_from_slice(node.as_bytes());
         let positions = 0..count_of(&self.root);
-        write_entries(positions, |p| &entries[self.root[p as usize] as usize], children, &mut value);
+        write_entries(positions, |p| entry(self.root[p as usize]), children, &mut value);
         value
     }
 
-    /// The blocks of the index allocation in order, each of [`INDEX_BLOCK`] bytes.
-    pub(crate) fn for_each_block<E>(
+    /// The blocks of the index allocation in order, each of [`INDEX_BLOCK`] bytes. `entry` gives the entry
+    /// at a position of the index; it is asked once for each, so entries need not be in memory together.
+    pub(crate) fn for_each_block<I: Borrow<IndexEntry>, E>(
         &self,
-        entries: &[IndexEntry],
+        entry: impl Fn(u32) -> I,
         cluster: ClusterSize,
         mut out: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -199,7 +212,7 @@ impl IndexShape {
             for (number, node) in (level.first_block..).zip(&level.nodes) {
                 block.clear();
                 block.resize(ENTRIES_OFFSET, 0);
-                write_entries(node.clone(), |p| &entries[level.entry(p) as usize], below, &mut block);
+                write_entries(node.clone(), |p| entry(level.entry(p)), below, &mut block);
                 let vcn = u64::from(number) * vcns_per_block(cluster);
                 finish_block(&mut block, vcn, below.is_some());
                 out(&block)?;
@@ -257,15 +270,15 @@ pub(crate) fn vcns_per_block(cluster: ClusterSize) -> u64 {
 
 /// Appends the entries at `positions` and the end entry. With `below`, the number of the first
 /// block of the level below, each leads to the child at its own position.
-fn write_entries<'e>(
+fn write_entries<E: Borrow<IndexEntry>>(
     positions: Range<u32>,
-    entry: impl Fn(u32) -> &'e IndexEntry,
+    entry: impl Fn(u32) -> E,
     below: Option<(u32, ClusterSize)>,
     out: &mut Vec<u8>,
 ) {
     let child = |position: u32| below.map(|(first, cluster)| u64::from(first + position) * vcns_per_block(cluster));
     for position in positions.clone() {
-        entry(position).write(child(position), out);
+        entry(position).borrow().write(child(position), out);
     }
     let last = child(positions.end);
     let header = EntryHeader {
@@ -365,10 +378,10 @@ mod tests {
             blocks += 1;
             Ok::<(), ()>(())
         };
-        shape.for_each_block(&entries, ClusterSize(4096), count).unwrap();
+        shape.for_each_block(|p| &entries[p as usize], ClusterSize(4096), count).unwrap();
         assert_eq!(blocks, shape.blocks());
         let kind = IndexKind { attribute: 0, collation: Collation::Ulong };
-        assert_eq!(shape.root(&entries, kind, ClusterSize(4096)).len(), shape.root_size());
+        assert_eq!(shape.root(|p| &entries[p as usize], kind, ClusterSize(4096)).len(), shape.root_size());
     }
 
     #[test]

@@ -5,12 +5,13 @@
 //! pair however many hard links it has; a name that is its own 8.3 name is both at once; all other
 //! names are POSIX ones, which Windows shows like any other.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
 
-use nanovhd_tree::{Entry, File, FileId, Name, Tree, upcase};
+use nanovhd_tree::{FileId, Name, Tree};
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U32, U64};
 
+use crate::error::LayoutError;
 use crate::format::FileNameHeader;
 use crate::units::FileRef;
 
@@ -36,13 +37,33 @@ pub(crate) struct Link<'t> {
 
 /// What an entry's name could be besides a POSIX name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum DosForm<'t> {
-    /// The image gives it this 8.3 name.
-    Given(&'t Name),
+enum DosForm {
+    /// The image gives it an 8.3 name.
+    Given,
     /// It is an 8.3 name itself.
     Itself,
     /// Neither, or the 8.3 name clashes with another name of the directory.
     None,
+}
+
+/// A name of a link, the long or the DOS one, in the place of both: twice the link's number, and one more
+/// for the DOS name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LinkName(u32);
+
+impl LinkName {
+    fn new(link: usize, is_dos: bool) -> Result<Self, LayoutError> {
+        let link = u32::try_from(link).ok().and_then(|link| link.checked_mul(2)).ok_or(LayoutError::TooManyFiles)?;
+        Ok(Self(link | u32::from(is_dos)))
+    }
+
+    fn link(self) -> usize {
+        (self.0 / 2) as usize
+    }
+
+    pub(crate) fn is_dos(self) -> bool {
+        !self.0.is_multiple_of(2)
+    }
 }
 
 /// All links of a tree, by directory and by file.
@@ -50,79 +71,184 @@ enum DosForm<'t> {
 pub(crate) struct Links<'t> {
     /// In the order of the directories' ids, then of the names.
     links: Vec<Link<'t>>,
-    /// Where the links in each directory begin, by file index, with one more for the end.
-    in_directory: Vec<usize>,
-    /// Indices of `links` in the order of the files that they name.
-    by_file: Vec<usize>,
+    /// Numbers of `links` in the order of the files that they name.
+    by_file: Vec<u32>,
     /// Where the links of each file begin in `by_file`, with one more for the end.
-    of_file: Vec<usize>,
+    of_file: Vec<u32>,
+    /// The names of each directory, those that are DOS names too, in the order of its index.
+    by_name: Vec<LinkName>,
+    /// Where the names of each directory begin in `by_name`, by file index, with one more for the end.
+    in_directory: Vec<u32>,
     /// 8.3 names of the image that NTFS can't hold: the entries they belong to.
     pub(crate) lost_short_names: Vec<(FileId, &'t Name)>,
 }
 
 impl<'t> Links<'t> {
-    pub(crate) fn of(tree: &'t Tree) -> Self {
+    pub(crate) fn of(tree: &'t Tree) -> Result<Self, LayoutError> {
         let mut links = Vec::new();
-        let mut forms = Vec::new();
-        for (parent, directory) in tree.files() {
-            let names = folded_names(directory);
-            for (name, entry) in directory.directory().into_iter().flatten() {
-                links.push(Link { file: entry.file, parent, name, namespace: Namespace::Posix, dos: None });
-                forms.push(dos_form(name, entry, &names));
+        let mut sorter = Sorter::default();
+        let mut directories = Vec::new();
+        for (parent, file) in tree.files() {
+            let Some(entries) = file.directory() else { continue };
+            let first = links.len();
+            for (name, entry) in entries {
+                let dos = entry.short_name.as_ref();
+                links.push(Link { file: entry.file, parent, name, namespace: Namespace::Posix, dos });
             }
+            sorter.sort(&links, first)?;
+            directories.push((parent, sorter.by_name.len()));
         }
-        let mut by_file: Vec<usize> = (0..links.len()).collect();
-        by_file.sort_by_key(|&i| links[i].file);
+        let of_file = starts(tree.file_count(), links.iter().map(|link| link.file.index()));
         let mut this = Self {
-            in_directory: starts(tree, links.iter().map(|link| link.parent)),
-            of_file: starts(tree, links.iter().map(|link| link.file)),
+            by_file: by_file(&links, &of_file),
+            of_file,
             links,
-            by_file,
+            by_name: sorter.by_name,
+            in_directory: Vec::new(),
             lost_short_names: Vec::new(),
         };
-        this.choose_dos_names(tree, &forms);
-        this
+        this.choose_dos_names(&sorter.forms);
+        this.drop_unchosen(tree.file_count(), &directories);
+        Ok(this)
     }
 
     /// Gives each file the one DOS name it may have: the first that the image gives it, else its
     /// first name that is an 8.3 name.
-    fn choose_dos_names(&mut self, tree: &'t Tree, forms: &[DosForm<'t>]) {
+    fn choose_dos_names(&mut self, forms: &[DosForm]) {
+        let links = &mut self.links;
         for range in self.of_file.windows(2) {
-            let of_file = &self.by_file[range[0]..range[1]];
-            let given = of_file.iter().find(|&&i| matches!(forms[i], DosForm::Given(_)));
-            let chosen = given.or_else(|| of_file.iter().find(|&&i| forms[i] == DosForm::Itself));
-            if let Some(&chosen) = chosen {
-                (self.links[chosen].namespace, self.links[chosen].dos) = match forms[chosen] {
-                    DosForm::Given(short) => (Namespace::Win32, Some(short)),
-                    _ => (Namespace::Win32AndDos, None),
+            let of_file = &self.by_file[range[0] as usize..range[1] as usize];
+            let form = |form| of_file.iter().map(|&i| i as usize).find(|&i| forms[i] == form);
+            if let Some(chosen) = form(DosForm::Given).or_else(|| form(DosForm::Itself)) {
+                links[chosen].namespace = match forms[chosen] {
+                    DosForm::Given => Namespace::Win32,
+                    _ => Namespace::Win32AndDos,
                 };
             }
         }
-        for link in &self.links {
-            let entry = tree.file(link.parent).directory().and_then(|d| d.get(link.name));
-            if link.namespace == Namespace::Posix && entry.is_some_and(|e| e.short_name.is_some()) {
+        for link in links {
+            if link.namespace == Namespace::Posix && link.dos.is_some() {
                 self.lost_short_names.push((link.parent, link.name));
             }
+            if link.namespace != Namespace::Win32 {
+                link.dos = None;
+            }
         }
+    }
+
+    /// Takes the short names that were not chosen out of the sorted names, of which the directories have
+    /// those up to the given ends.
+    fn drop_unchosen(&mut self, files: usize, directories: &[(FileId, usize)]) {
+        let (mut kept, mut at) = (0, 0);
+        let mut ends = directories.iter();
+        let mut starts = Vec::with_capacity(files + 1);
+        for file in 0..files {
+            starts.push(kept);
+            if ends.as_slice().first().is_some_and(|(id, _)| id.index() == file) {
+                let end = ends.next().map_or(at, |&(_, end)| end);
+                while at < end {
+                    let name = self.by_name[at];
+                    at += 1;
+                    if !name.is_dos() || self.links[name.link()].dos.is_some() {
+                        self.by_name[kept as usize] = name;
+                        kept += 1;
+                    }
+                }
+            }
+        }
+        starts.push(kept);
+        self.by_name.truncate(kept as usize);
+        self.in_directory = starts;
     }
 
     /// The links that name `file`.
     pub(crate) fn of_file(&self, file: FileId) -> impl Iterator<Item = &Link<'t>> {
-        let range = self.of_file[file.index()]..self.of_file[file.index() + 1];
-        self.by_file[range].iter().map(|&i| &self.links[i])
+        let range = self.of_file[file.index()] as usize..self.of_file[file.index() + 1] as usize;
+        self.by_file[range].iter().map(|&i| &self.links[i as usize])
     }
 
-    /// The links that `directory` holds.
-    pub(crate) fn in_directory(&self, directory: FileId) -> &[Link<'t>] {
-        &self.links[self.in_directory[directory.index()]..self.in_directory[directory.index() + 1]]
+    /// The names that `directory` holds, in the order of its index.
+    pub(crate) fn in_directory(&self, directory: FileId) -> &[LinkName] {
+        let range = self.in_directory[directory.index()] as usize..self.in_directory[directory.index() + 1] as usize;
+        &self.by_name[range]
+    }
+
+    /// The link that a name is of.
+    pub(crate) fn link(&self, name: LinkName) -> &Link<'t> {
+        &self.links[name.link()]
+    }
+
+    /// The name itself.
+    pub(crate) fn name(&self, name: LinkName) -> &'t Name {
+        let link = self.link(name);
+        link.dos.filter(|_| name.is_dos()).unwrap_or(link.name)
     }
 }
 
-/// Where each file's share begins when things are sorted by file, with one more for the end.
-fn starts(tree: &Tree, files: impl Iterator<Item = FileId>) -> Vec<usize> {
-    let mut starts = vec![0; tree.file_count() + 1];
+/// Sorts the names of one directory after the other, and finds those that clash.
+#[derive(Debug, Default)]
+struct Sorter<'t> {
+    /// Scratch: the names of the directory at hand.
+    names: Vec<(&'t Name, LinkName)>,
+    /// Scratch: whether the long and the short name of each of its links are the only ones like them.
+    alone: Vec<[bool; 2]>,
+    by_name: Vec<LinkName>,
+    /// By link.
+    forms: Vec<DosForm>,
+}
+
+impl<'t> Sorter<'t> {
+    /// Takes the directory whose links begin at `first`.
+    fn sort(&mut self, links: &[Link<'t>], first: usize) -> Result<(), LayoutError> {
+        self.names.clear();
+        for (number, link) in (first..).zip(&links[first..]) {
+            self.names.push((link.name, LinkName::new(number, false)?));
+            // A short name that is the long one but for case is no name of its own.
+            if let Some(short) = link.dos.filter(|short| !short.eq_ignore_case(link.name)) {
+                self.names.push((short, LinkName::new(number, true)?));
+            }
+        }
+        self.names.sort_by(|(a, _), (b, _)| collate(a, b));
+        self.alone.clear();
+        self.alone.resize(links.len() - first, [true; 2]);
+        for pair in self.names.windows(2) {
+            if pair[0].0.eq_ignore_case(pair[1].0) {
+                for (_, name) in pair {
+                    self.alone[name.link() - first][usize::from(name.is_dos())] = false;
+                }
+            }
+        }
+        self.by_name.extend(self.names.iter().map(|(_, name)| *name));
+        self.forms.extend(links[first..].iter().zip(&self.alone).map(|(link, alone)| dos_form(link, *alone)));
+        Ok(())
+    }
+}
+
+/// How NTFS sorts names: upper-cased first, names that differ only in case by their units.
+pub(crate) fn collate(a: &Name, b: &Name) -> Ordering {
+    a.cmp_ignore_case(b).then_with(|| a.cmp(b))
+}
+
+fn dos_form(link: &Link<'_>, [name_alone, short_alone]: [bool; 2]) -> DosForm {
+    match link.dos {
+        Some(short) if short.eq_ignore_case(link.name) => {
+            if name_alone {
+                DosForm::Itself
+            } else {
+                DosForm::None
+            }
+        }
+        Some(_) if short_alone => DosForm::Given,
+        None if name_alone && is_8_3(link.name) => DosForm::Itself,
+        Some(_) | None => DosForm::None,
+    }
+}
+
+/// Where each file's share begins when things are sorted by file index, with one more for the end.
+fn starts(count: usize, files: impl Iterator<Item = usize>) -> Vec<u32> {
+    let mut starts = vec![0; count + 1];
     for file in files {
-        starts[file.index() + 1] += 1;
+        starts[file + 1] += 1;
     }
     for i in 1..starts.len() {
         starts[i] += starts[i - 1];
@@ -130,32 +256,16 @@ fn starts(tree: &Tree, files: impl Iterator<Item = FileId>) -> Vec<usize> {
     starts
 }
 
-fn dos_form<'t>(name: &Name, entry: &'t Entry, names: &HashMap<Vec<u16>, u32>) -> DosForm<'t> {
-    let alone = |name: &Name| names.get(&fold(name)) == Some(&1);
-    match &entry.short_name {
-        Some(short) if !alone(short) => DosForm::None,
-        Some(short) if short.eq_ignore_case(name) => DosForm::Itself,
-        Some(short) => DosForm::Given(short),
-        None if is_8_3(name) && alone(name) => DosForm::Itself,
-        None => DosForm::None,
+/// The numbers of the links by file, those of one file in their own order.
+fn by_file(links: &[Link<'_>], of_file: &[u32]) -> Vec<u32> {
+    let mut next = of_file.to_vec();
+    let mut by_file = vec![0; links.len()];
+    for (number, link) in (0..).zip(links) {
+        let place = &mut next[link.file.index()];
+        by_file[*place as usize] = number;
+        *place += 1;
     }
-}
-
-fn fold(name: &Name) -> Vec<u16> {
-    name.units().iter().map(|&u| upcase(u)).collect()
-}
-
-/// How often each folded name, long or short, occurs in a directory.
-fn folded_names(directory: &File) -> HashMap<Vec<u16>, u32> {
-    let mut counts = HashMap::new();
-    for (name, entry) in directory.directory().into_iter().flatten() {
-        let folded = fold(name);
-        if let Some(short) = entry.short_name.as_ref().map(fold).filter(|short| *short != folded) {
-            *counts.entry(short).or_insert(0) += 1;
-        }
-        *counts.entry(folded).or_insert(0) += 1;
-    }
-    counts
+    by_file
 }
 
 /// Whether a name is its own 8.3 name: one to eight characters of the FAT set, and perhaps a dot
@@ -168,6 +278,9 @@ pub(crate) fn is_8_3(name: &Name) -> bool {
             .all(|&u| u8::try_from(u).is_ok_and(|c| c.is_ascii_graphic() && !br#""*+,/:;<=>?[\]|."#.contains(&c)))
     };
     let units = name.units();
+    if units.len() > 12 {
+        return false;
+    }
     let (base, extension) = match units.iter().position(|&u| u == u16::from(b'.')) {
         Some(dot) => (&units[..dot], Some(&units[dot + 1..])),
         None => (units, None),
@@ -185,6 +298,11 @@ pub(crate) struct NamedFile {
     pub(crate) reparse_tag: u32,
 }
 
+/// Bytes of a `$FILE_NAME` with this name.
+pub(crate) fn file_name_size(name: &Name) -> usize {
+    size_of::<FileNameHeader>() + 2 * name.units().len()
+}
+
 /// The value of a `$FILE_NAME` attribute, which is also the key of the directory entry.
 pub(crate) fn file_name(parent: FileRef, name: &Name, namespace: Namespace, file: &NamedFile) -> Vec<u8> {
     let header = FileNameHeader {
@@ -197,7 +315,8 @@ pub(crate) fn file_name(parent: FileRef, name: &Name, namespace: Namespace, file
         name_units: u8::try_from(name.units().len()).expect("a tree's names have at most 255 units"),
         namespace: namespace as u8,
     };
-    let mut value = header.as_bytes().to_vec();
+    let mut value = Vec::with_capacity(file_name_size(name));
+    value.extend_from_slice(header.as_bytes());
     value.extend(name.units().iter().flat_map(|u| u.to_le_bytes()));
     value
 }
@@ -219,7 +338,7 @@ mod tests {
     }
 
     fn namespaces(tree: &Tree) -> Vec<(String, Namespace, bool)> {
-        let links = Links::of(tree);
+        let links = Links::of(tree).unwrap();
         links.links.iter().map(|link| (link.name.to_string(), link.namespace, link.dos.is_some())).collect()
     }
 
@@ -254,6 +373,6 @@ mod tests {
         }
         tree.set_short_name(Tree::ROOT, &"Program Files".into(), Some("PROGRA~1".into())).unwrap();
         assert!(namespaces(&tree).iter().all(|n| n.1 == Namespace::Posix), "{:?}", namespaces(&tree));
-        assert_eq!(Links::of(&tree).lost_short_names.len(), 1, "the short name that is taken is reported");
+        assert_eq!(Links::of(&tree).unwrap().lost_short_names.len(), 1, "the short name that is taken is reported");
     }
 }

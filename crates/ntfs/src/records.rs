@@ -9,7 +9,7 @@ use zerocopy::little_endian::{U16, U32, U64};
 
 use crate::attribute::{Head, NonResident, Storage, StreamForm, pack, write_list_entry, write_resident};
 use crate::error::WriteError;
-use crate::files::{Attribute, Body, FileEntry, IndexContent};
+use crate::files::{Attribute, Body, FileEntry, IndexContent, reparse_header};
 use crate::flags;
 use crate::format::{ATTRIBUTE_END, AttributeType, RecordHeader, STRIDE, align8, long, protect, record_flags, word};
 use crate::slots::{Payload, Slot};
@@ -130,18 +130,19 @@ impl Volume<'_> {
         resident: Resident<'_>,
         record: &mut Vec<u8>,
     ) -> Result<(), WriteError> {
-        let Attribute { kind, name, body } = attribute;
-        let head = |form| Head { kind: *kind, name, form, instance };
+        let Attribute { kind, name, body } = *attribute;
+        let head = |form| Head { kind, name, form, instance };
         match body {
-            Body::Value(value) => write_resident(&head(StreamForm::PLAIN), value, record),
+            Body::Value(value) => write_resident(&head(StreamForm::PLAIN), &self.value(at, value), record),
             Body::IndexRoot(i) => {
-                let index = &self.indexes[*i];
+                let index = &self.indexes[i as usize];
                 let entries = self.index_entries(index.content);
-                let root = index.shape.root(&entries, index.content.kind(), self.geometry.cluster);
+                let entry = |position| entries.at(position);
+                let root = index.shape.root(entry, index.content.kind(), self.geometry.cluster);
                 write_resident(&head(self.index_form(index.content)), &root, record);
             }
             Body::Slot(i) => {
-                let slot = &self.slots[*i];
+                let slot = &self.slots[i as usize];
                 let (lcn, clusters) = match slot.storage {
                     Storage::Resident => {
                         let value = self.resident_value(at, slot, resident)?;
@@ -167,27 +168,26 @@ impl Volume<'_> {
     }
 
     fn resident_value(&self, at: usize, slot: &Slot<'_>, resident: Resident<'_>) -> Result<Vec<u8>, WriteError> {
-        match &slot.payload {
-            Payload::AttributeList => Ok(self.attribute_list(at)),
-            Payload::Bytes(bytes) => Ok(bytes.clone()),
-            Payload::Content { prefix, content } => {
-                let mut value = prefix.clone();
-                match (slot.placement, content.source()) {
-                    (Some(placement), _) => {
-                        let bytes = resident(placement).ok_or(WriteError::Missing(placement))?;
-                        let (expected, found) = (content.len(), bytes.len() as u64);
-                        if expected != found {
-                            return Err(WriteError::Length { placement, expected, found });
-                        }
-                        value.extend_from_slice(&bytes);
-                    }
-                    (None, Source::Bytes(bytes)) => value.extend_from_slice(bytes),
-                    (None, _) => debug_assert!(content.is_empty(), "only empty contents have no placement"),
+        let mut value = match slot.payload {
+            Payload::AttributeList => return Ok(self.attribute_list(at)),
+            Payload::Bytes(number) => return Ok(self.bytes[number as usize].clone()),
+            Payload::Reparse(reparse) => reparse_header(reparse),
+            _ => Vec::new(),
+        };
+        let Some((content, _)) = slot.content() else { unreachable!("{:?} always lies in clusters", slot.payload) };
+        match (slot.placement(), content.source()) {
+            (Some(placement), _) => {
+                let bytes = resident(placement).ok_or(WriteError::Missing(placement))?;
+                let (expected, found) = (content.len(), bytes.len() as u64);
+                if expected != found {
+                    return Err(WriteError::Length { placement, expected, found });
                 }
-                Ok(value)
+                value.extend_from_slice(&bytes);
             }
-            payload => unreachable!("{payload:?} always lies in clusters"),
+            (None, Source::Bytes(bytes)) => value.extend_from_slice(bytes),
+            (None, _) => debug_assert!(content.is_empty(), "only empty contents have no placement"),
         }
+        Ok(value)
     }
 
     /// Ends the attributes, fills in the header and protects the record.

@@ -1,23 +1,24 @@
 //! Slots: the attributes of a volume whose values may lie outside their MFT record.
 
-use nanovhd_tree::{Content, Source};
+use std::num::{NonZeroU32, TryFromIntError};
+
+use nanovhd_tree::{Content, Reparse, Source};
 
 use crate::attribute::{Storage, StreamForm, non_resident_size, resident_size};
-use crate::format::AttributeType;
+use crate::format::{AttributeType, ReparseHeader};
 use crate::units::ClusterSize;
 
 /// Where the bytes of a slot come from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Payload<'t> {
-    /// A stream of the tree, with some bytes of our own before it.
-    Content {
-        prefix: Vec<u8>,
-        content: &'t Content,
-    },
-    /// Bytes that are known.
-    Bytes(Vec<u8>),
+    /// A stream of the tree.
+    Content(&'t Content),
+    /// A reparse point of the tree: its header, then its data.
+    Reparse(&'t Reparse),
+    /// The known bytes with this number.
+    Bytes(u32),
     /// The blocks of the index with this number.
-    IndexBlocks(usize),
+    IndexBlocks(u32),
     /// The attribute list of the file.
     AttributeList,
     Boot,
@@ -62,9 +63,13 @@ pub(crate) struct Slot<'t> {
     /// Bytes of the value.
     pub(crate) size: u64,
     pub(crate) storage: Storage,
-    /// Position in `Volume::placements`, if the value is delivered from outside.
-    pub(crate) placement: Option<usize>,
+    /// One more than the position in `Volume::placements`, if the value is delivered from outside.
+    placement: Option<NonZeroU32>,
 }
+
+// There is at least one for each file, so their size is a large part of the memory that a layout takes.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Slot<'_>>() <= 80);
 
 impl<'t> Slot<'t> {
     pub(crate) fn new(kind: AttributeType, name: &'t [u16], payload: Payload<'t>, size: u64) -> Self {
@@ -73,9 +78,25 @@ impl<'t> Slot<'t> {
     }
 
     /// A stream of the tree.
-    pub(crate) fn stream(kind: AttributeType, name: &'t [u16], prefix: Vec<u8>, content: &'t Content) -> Self {
-        let size = prefix.len() as u64 + content.len();
-        Self::new(kind, name, Payload::Content { prefix, content }, size)
+    pub(crate) fn stream(name: &'t [u16], content: &'t Content) -> Self {
+        Self::new(AttributeType::Data, name, Payload::Content(content), content.len())
+    }
+
+    /// A reparse point of the tree.
+    pub(crate) fn reparse(reparse: &'t Reparse) -> Self {
+        let size = size_of::<ReparseHeader>() as u64 + reparse.data.len();
+        Self::new(AttributeType::ReparsePoint, &[], Payload::Reparse(reparse), size)
+    }
+
+    /// Position in `Volume::placements`, if the value is delivered from outside.
+    pub(crate) fn placement(&self) -> Option<usize> {
+        self.placement.map(|number| number.get() as usize - 1)
+    }
+
+    /// Sets the position. Fails where there are more than can be numbered.
+    pub(crate) fn set_placement(&mut self, position: usize) -> Result<(), TryFromIntError> {
+        self.placement = NonZeroU32::new(u32::try_from(position + 1)?);
+        Ok(())
     }
 
     /// Bytes in a record with the value in it.
@@ -105,7 +126,10 @@ impl<'t> Slot<'t> {
     /// Whether the value may not lie in the record: system files, which drivers find by their runs.
     pub(crate) fn must_have_clusters(&self) -> bool {
         self.kind == AttributeType::IndexAllocation
-            || !matches!(self.payload, Payload::Content { .. } | Payload::Bytes(_) | Payload::AttributeList)
+            || !matches!(
+                self.payload,
+                Payload::Content(_) | Payload::Reparse(_) | Payload::Bytes(_) | Payload::AttributeList
+            )
     }
 
     /// Moves the value to clusters, whose place is not yet known.
@@ -129,7 +153,7 @@ impl<'t> Slot<'t> {
     /// Where in the volume the value lies.
     pub(crate) fn region(&self) -> Region {
         match self.payload {
-            Payload::Content { .. } => Region::Data,
+            Payload::Content(_) | Payload::Reparse(_) => Region::Data,
             Payload::Bytes(_) if self.kind == AttributeType::Bitmap => Region::Indexes,
             Payload::Bytes(_) | Payload::BadClusters => Region::Small,
             Payload::IndexBlocks(_) | Payload::AttributeList => Region::Indexes,
@@ -144,15 +168,17 @@ impl<'t> Slot<'t> {
         }
     }
 
-    /// The content that must be delivered from outside, if there is one.
-    pub(crate) fn delivered(&self) -> Option<&'t Content> {
-        match &self.payload {
-            Payload::Content { content, .. }
-                if !content.is_empty() && !matches!(content.source(), Source::Bytes(_)) =>
-            {
-                Some(content)
-            }
+    /// The content of the tree in it, and how many bytes of our own are before it.
+    pub(crate) fn content(&self) -> Option<(&'t Content, u64)> {
+        match self.payload {
+            Payload::Content(content) => Some((content, 0)),
+            Payload::Reparse(reparse) => Some((&reparse.data, size_of::<ReparseHeader>() as u64)),
             _ => None,
         }
+    }
+
+    /// The content that must be delivered from outside, if there is one.
+    pub(crate) fn delivered(&self) -> Option<(&'t Content, u64)> {
+        self.content().filter(|(content, _)| !content.is_empty() && !matches!(content.source(), Source::Bytes(_)))
     }
 }

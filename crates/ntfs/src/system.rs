@@ -89,6 +89,10 @@ impl SystemFile {
 
     /// Whether a name in the root directory is one of theirs; NTFS ignores case.
     pub(crate) fn owns_root_name(name: &Name) -> bool {
+        if name.units().first() != Some(&u16::from(b'$')) {
+            // What begins otherwise is ".", which no tree has.
+            return false;
+        }
         let names = Self::ALL.iter().filter_map(|file| file.name());
         names.filter(|(_, parent)| *parent == ROOT_REF).any(|(own, _)| Name::from(own).eq_ignore_case(name))
     }

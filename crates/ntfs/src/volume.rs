@@ -1,7 +1,9 @@
 //! From a tree to a volume: every MFT record and every cluster has its place before a byte is
 //! written.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::path::Path;
 
 use nanovhd_tree::{Content, FileId, Filetime, Name, Source, Tree};
 
@@ -9,14 +11,14 @@ use crate::attribute::{
     MAX_LIST, Shape, Storage, StreamForm, list_is_resident, list_size, non_resident_size, pack, resident_size,
 };
 use crate::error::LayoutError;
-use crate::files::{Attribute, Body, FileEntry, Index, Owner, reparse_header};
+use crate::files::{Attribute, Body, FileEntry, Index, Owner};
 use crate::format::{AttributeType, BOOT_BYTES};
 use crate::geometry::Geometry;
-use crate::index::{IndexEntry, IndexShape, ROOT_HEADERS};
+use crate::index::{IndexShape, ROOT_HEADERS};
 use crate::losses::Loss;
 use crate::names::Links;
 use crate::secure::Secure;
-use crate::slots::{Payload, Slot};
+use crate::slots::{Payload, Region, Slot};
 use crate::system::{FIRST_FREE_RECORD, ROOT_REF, SystemFile};
 use crate::units::{FileRef, Lcn};
 use crate::{ea, flags};
@@ -128,6 +130,8 @@ pub struct Volume<'t> {
     /// The entry in `files` of each of the tree's files.
     pub(crate) entry_of: Vec<u32>,
     pub(crate) slots: Vec<Slot<'t>>,
+    /// Those of the slots whose bytes are known.
+    pub(crate) bytes: Vec<Vec<u8>>,
     pub(crate) indexes: Vec<Index>,
     pub(crate) mft_records: u64,
     /// Clusters in use, all at the start of the volume.
@@ -150,8 +154,9 @@ impl<'t> Volume<'t> {
         {
             return Err(LayoutError::TooSmall { needed: volume.least_size(fixed)?, size });
         }
-        volume.allocate();
-        volume.place();
+        let order = volume.source_order()?;
+        volume.allocate(&order);
+        volume.place(&order)?;
         volume.losses = volume.find_losses();
         Ok(volume)
     }
@@ -255,10 +260,11 @@ impl<'t> Volume<'t> {
             time: options.time,
             boot_code: options.boot_code,
             secure: Secure::of(tree)?,
-            links: Links::of(tree),
+            links: Links::of(tree)?,
             files: Vec::new(),
             entry_of: vec![0; tree.file_count()],
             slots: Vec::new(),
+            bytes: Vec::new(),
             indexes: Vec::new(),
             mft_records: 0,
             used_clusters: 0,
@@ -325,11 +331,17 @@ impl<'t> Volume<'t> {
         let slots = self.slots.len();
         match self.files[at].owner {
             Owner::User(id) => self.add_streams(id)?,
-            Owner::System(file) => self.add_system_slots(file),
+            Owner::System(file) => self.add_system_slots(file)?,
         }
-        self.files[at].slots = slots..self.slots.len();
-        self.add_indexes(at);
+        self.files[at].slots = number(slots)?..number(self.slots.len())?;
+        self.add_indexes(at)?;
         self.settle(at)
+    }
+
+    /// The slots of a file.
+    pub(crate) fn slots_of(&self, at: usize) -> &[Slot<'t>] {
+        let Range { start, end } = self.files[at].slots;
+        &self.slots[start as usize..end as usize]
     }
 
     fn add_streams(&mut self, id: FileId) -> Result<(), LayoutError> {
@@ -337,38 +349,36 @@ impl<'t> Volume<'t> {
         self.check_file(id, file)?;
         if let Some(content) = file.content() {
             let form = flags::form(file, self.geometry.cluster);
-            self.slots.push(Slot { form, ..Slot::stream(AttributeType::Data, &[], Vec::new(), content) });
+            let mut slot = Slot::stream(&[], content);
+            slot.form = form;
+            self.slots.push(slot);
         }
         let mut streams: Vec<_> = file.metadata.streams.iter().collect();
         streams.sort_by(|a, b| a.name.cmp_ignore_case(&b.name).then_with(|| a.name.cmp(&b.name)));
         for stream in streams {
-            let name = stream.name.units();
-            self.slots.push(Slot::stream(AttributeType::Data, name, Vec::new(), &stream.content));
+            self.slots.push(Slot::stream(stream.name.units(), &stream.content));
         }
         if let Some(reparse) = &file.metadata.reparse {
-            let header = reparse_header(reparse);
-            self.slots.push(Slot::stream(AttributeType::ReparsePoint, &[], header, &reparse.data));
+            self.slots.push(Slot::reparse(reparse));
         }
         let extended = &file.metadata.extended_attributes;
         if !extended.is_empty() {
-            let list = ea::list(extended);
-            let size = list.len() as u64;
-            self.slots.push(Slot::new(AttributeType::Ea, &[], Payload::Bytes(list), size));
+            self.add_bytes(AttributeType::Ea, &[], ea::list(extended))?;
         }
         Ok(())
     }
 
     /// Shapes the indexes of a file and makes the slots of their blocks.
-    fn add_indexes(&mut self, at: usize) {
+    fn add_indexes(&mut self, at: usize) -> Result<(), LayoutError> {
         let contents = self.files[at].owner.indexes(self.tree);
         let first = self.indexes.len();
         if contents.is_empty() {
-            return;
+            return Ok(());
         }
         let taken: usize = self.attribute_shapes(at, Slot::least_size).iter().map(|s| s.bytes).sum();
         let share = self.geometry.attributes_room().saturating_sub(taken) / contents.len();
         for content in contents {
-            let sizes: Vec<usize> = self.index_entries(content).iter().map(IndexEntry::size).collect();
+            let sizes = self.index_sizes(content);
             let name = content.name();
             let header = resident_size(name.len(), 0) + ROOT_HEADERS;
             let small = share.saturating_sub(header);
@@ -376,17 +386,16 @@ impl<'t> Volume<'t> {
             let shape = IndexShape::new(&sizes, small, large);
             let blocks = u64::from(shape.blocks());
             if blocks > 0 {
-                let payload = Payload::IndexBlocks(self.indexes.len());
+                let payload = Payload::IndexBlocks(number(self.indexes.len())?);
                 let bytes = blocks * crate::format::INDEX_BLOCK as u64;
                 self.slots.push(Slot::new(AttributeType::IndexAllocation, name, payload, bytes));
-                let bitmap = crate::write::bitmap_of_ones(blocks);
-                let size = bitmap.len() as u64;
-                self.slots.push(Slot::new(AttributeType::Bitmap, name, Payload::Bytes(bitmap), size));
+                self.add_bytes(AttributeType::Bitmap, name, crate::write::bitmap_of_ones(blocks))?;
             }
             self.indexes.push(Index { content, shape });
         }
-        self.files[at].slots.end = self.slots.len();
-        self.files[at].indexes = first..self.indexes.len();
+        self.files[at].slots.end = number(self.slots.len())?;
+        self.files[at].indexes = number(first)?..number(self.indexes.len())?;
+        Ok(())
     }
 
     /// Decides for each slot of a file whether it is resident, and how many records the file needs.
@@ -396,7 +405,7 @@ impl<'t> Volume<'t> {
         let mut used: usize = self.attribute_shapes(at, Slot::least_size).iter().map(|s| s.bytes).sum();
         let needs_list = used > room;
         for i in self.files[at].slots.clone() {
-            let slot = &mut self.slots[i];
+            let slot = &mut self.slots[i as usize];
             let with_value = used - slot.least_size() + slot.resident_size();
             let smaller = slot.resident_size() <= slot.non_resident_size();
             if slot.must_have_clusters() || if needs_list { !smaller } else { with_value > room } {
@@ -420,7 +429,7 @@ impl<'t> Volume<'t> {
             slot.move_to_clusters(self.geometry.cluster);
         }
         self.slots.push(slot);
-        self.files[at].slots.end = self.slots.len();
+        self.files[at].slots.end = number(self.slots.len())?;
         let shapes = self.attribute_shapes(at, Slot::stored_size);
         let records = pack(&shapes, self.geometry.attributes_room());
         self.files[at].extensions = records.into_iter().max().unwrap_or(0);
@@ -432,10 +441,12 @@ impl<'t> Volume<'t> {
         let shape = |attribute: &Attribute<'_>| Shape {
             kind: attribute.kind,
             name_units: attribute.name.len(),
-            bytes: match &attribute.body {
-                Body::Value(value) => resident_size(attribute.name.len(), value.len() as u64),
-                Body::IndexRoot(i) => resident_size(attribute.name.len(), self.indexes[*i].shape.root_size() as u64),
-                Body::Slot(i) => size(&self.slots[*i]),
+            bytes: match attribute.body {
+                Body::Value(value) => resident_size(attribute.name.len(), self.value_size(at, value) as u64),
+                Body::IndexRoot(i) => {
+                    resident_size(attribute.name.len(), self.indexes[i as usize].shape.root_size() as u64)
+                }
+                Body::Slot(i) => size(&self.slots[i as usize]),
             },
         };
         self.attributes(at).iter().map(shape).collect()
@@ -480,16 +491,32 @@ impl<'t> Volume<'t> {
         Ok(size)
     }
 
+    /// The slots in the order in which their values lie: by region, and the contents of the tree as their
+    /// sources hold them.
+    fn source_order(&self) -> Result<Vec<Order>, LayoutError> {
+        // Files of this machine by their paths; there are none in most trees.
+        let paths: BTreeSet<&Path> = self.slots.iter().filter_map(|slot| host_path(slot)).collect();
+        let ranks: BTreeMap<&Path, u32> = paths.into_iter().zip(0..).collect();
+        let mut order = Vec::with_capacity(self.slots.len());
+        for (at, slot) in self.slots.iter().enumerate() {
+            let (class, source, index) = match slot.content().map(|(content, _)| content.source()) {
+                None => (0, 0, 0),
+                Some(Source::Blob(id)) => (0, id.source.0, id.index),
+                Some(Source::HostFile(path)) => (1, 0, ranks.get(&**path).copied().unwrap_or_default()),
+                Some(Source::Bytes(_)) => (2, 0, 0),
+            };
+            order.push(Order { region: slot.region(), class, source, index, slot: number(at)? });
+        }
+        // No two are equal, so this is the order of a stable sort.
+        order.sort_unstable();
+        Ok(order)
+    }
+
     /// Gives every run its clusters, region after region without a gap.
-    fn allocate(&mut self) {
-        let mut order: Vec<usize> = (0..self.slots.len()).collect();
-        order.sort_by_cached_key(|&i| {
-            let slot = &self.slots[i];
-            (slot.region(), source_order(slot))
-        });
+    fn allocate(&mut self, order: &[Order]) {
         let mut next = 0;
-        for i in order {
-            if let Storage::Run { lcn, clusters } = &mut self.slots[i].storage {
+        for at in order {
+            if let Storage::Run { lcn, clusters } = &mut self.slots[at.slot as usize].storage {
                 *lcn = Lcn(next);
                 next += *clusters;
             }
@@ -498,22 +525,20 @@ impl<'t> Volume<'t> {
     }
 
     /// Lists the contents that must be delivered.
-    fn place(&mut self) {
-        let mut order: Vec<usize> = (0..self.slots.len()).filter(|&i| self.slots[i].delivered().is_some()).collect();
-        order.sort_by_cached_key(|&i| source_order(&self.slots[i]));
-        for i in order {
-            let cluster = self.geometry.cluster;
-            let slot = &mut self.slots[i];
-            let (Some(content), Payload::Content { prefix, .. }) = (slot.delivered(), &slot.payload) else {
-                continue;
-            };
+    fn place(&mut self, order: &[Order]) -> Result<(), LayoutError> {
+        let delivered = |at: &&Order| self.slots[at.slot as usize].delivered().is_some();
+        self.placements.reserve_exact(order.iter().filter(delivered).count());
+        for at in order {
+            let slot = &mut self.slots[at.slot as usize];
+            let Some((content, before)) = slot.delivered() else { continue };
             let target = match slot.storage {
-                Storage::Run { lcn, .. } => Target::Extent { offset: cluster.offset(lcn) + prefix.len() as u64 },
+                Storage::Run { lcn, .. } => Target::Extent { offset: self.geometry.cluster.offset(lcn) + before },
                 Storage::Resident | Storage::Hole { .. } => Target::Resident,
             };
-            slot.placement = Some(self.placements.len());
+            slot.set_placement(self.placements.len()).map_err(|_| LayoutError::TooManyFiles)?;
             self.placements.push(Placement { content, target });
         }
+        Ok(())
     }
 
     /// One path of a file, for messages.
@@ -549,14 +574,25 @@ fn run_clusters(slot: &Slot<'_>) -> u64 {
     }
 }
 
-/// Sorts contents by their source: items of containers as they lie there, then the others.
-fn source_order(slot: &Slot<'_>) -> (u8, u32, u32, Option<std::path::PathBuf>) {
-    match &slot.payload {
-        Payload::Content { content, .. } => match content.source() {
-            Source::Blob(id) => (0, id.source.0, id.index, None),
-            Source::HostFile(path) => (1, 0, 0, Some(path.to_path_buf())),
-            Source::Bytes(_) => (2, 0, 0, None),
-        },
-        _ => (0, 0, 0, None),
+/// What decides on the place of a slot's value, in the order of importance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Order {
+    region: Region,
+    /// Items of containers, then files of this machine, then bytes in memory.
+    class: u8,
+    source: u32,
+    index: u32,
+    slot: u32,
+}
+
+fn host_path<'t>(slot: &Slot<'t>) -> Option<&'t Path> {
+    match slot.content()?.0.source() {
+        Source::HostFile(path) => Some(path),
+        Source::Blob(_) | Source::Bytes(_) => None,
     }
+}
+
+/// The number of a slot or an index. One file may have several, so they might be more than files can be.
+fn number(position: usize) -> Result<u32, LayoutError> {
+    u32::try_from(position).map_err(|_| LayoutError::TooManyFiles)
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use nanovhd_tree::{WriteAt, upcase_table};
+use nanovhd_tree::{Content, Source, WriteAt, upcase_table};
 
 use crate::attribute::Storage;
 use crate::error::WriteError;
+use crate::files::reparse_header;
 use crate::records::Resident;
 use crate::slots::Payload;
 use crate::system::boot;
@@ -38,7 +39,10 @@ impl Volume<'_> {
         let mut pieces = Vec::new();
         for (at, file) in self.files.iter().enumerate() {
             for slot in file.slots.clone() {
-                if let Storage::Run { lcn, .. } = self.slots[slot].storage {
+                let found = &self.slots[slot as usize];
+                // The contents that come from outside are there already.
+                let delivered = matches!(found.payload, Payload::Content(_)) && found.delivered().is_some();
+                if let (Storage::Run { lcn, .. }, false) = (found.storage, delivered) {
                     pieces.push((lcn, at, slot));
                 }
             }
@@ -56,22 +60,21 @@ impl Volume<'_> {
     fn write_payload(
         &self,
         at: usize,
-        slot: usize,
+        slot: u32,
         start: u64,
         resident: Resident<'_>,
         output: &mut Output<'_>,
     ) -> Result<(), WriteError> {
-        let slot = &self.slots[slot];
-        match &slot.payload {
-            Payload::Content { prefix, content } => {
-                output.put(start, prefix)?;
-                if let nanovhd_tree::Source::Bytes(bytes) = content.source() {
-                    output.put(start + prefix.len() as u64, bytes)?;
-                }
-                Ok(())
+        let slot = &self.slots[slot as usize];
+        match slot.payload {
+            Payload::Content(content) => put_content(content, start, output),
+            Payload::Reparse(reparse) => {
+                let header = reparse_header(reparse);
+                output.put(start, &header)?;
+                put_content(&reparse.data, start + header.len() as u64, output)
             }
-            Payload::Bytes(bytes) => output.put(start, bytes),
-            Payload::IndexBlocks(i) => self.write_index(*i, start, output),
+            Payload::Bytes(number) => output.put(start, &self.bytes[number as usize]),
+            Payload::IndexBlocks(number) => self.write_index(number, start, output),
             Payload::AttributeList => output.put(start, &self.attribute_list(at)),
             Payload::Boot => output.put(start, &self.boot_bytes()),
             Payload::Mft => self.write_records(self.mft_records, start, resident, output),
@@ -100,15 +103,19 @@ impl Volume<'_> {
         boot(&self.geometry, mft, mirror, self.boot_code)
     }
 
-    fn write_index(&self, index: usize, start: u64, output: &mut Output<'_>) -> Result<(), WriteError> {
-        let index = &self.indexes[index];
+    fn write_index(&self, index: u32, start: u64, output: &mut Output<'_>) -> Result<(), WriteError> {
+        let index = &self.indexes[index as usize];
         let entries = self.index_entries(index.content);
         let mut offset = start;
-        index.shape.for_each_block(&entries, self.geometry.cluster, |block| {
-            output.put(offset, block)?;
-            offset += block.len() as u64;
-            Ok(())
-        })
+        index.shape.for_each_block(
+            |position| entries.at(position),
+            self.geometry.cluster,
+            |block| {
+                output.put(offset, block)?;
+                offset += block.len() as u64;
+                Ok(())
+            },
+        )
     }
 
     /// Writes the first `count` records of the MFT.
@@ -174,6 +181,14 @@ impl Volume<'_> {
         }
         output.put(start, &ones)?;
         output.put(start + last * 8, &word(last).to_le_bytes())
+    }
+}
+
+/// Writes a content that is in memory.
+fn put_content(content: &Content, start: u64, output: &mut Output<'_>) -> Result<(), WriteError> {
+    match content.source() {
+        Source::Bytes(bytes) => output.put(start, bytes),
+        Source::Blob(_) | Source::HostFile(_) => Ok(()),
     }
 }
 
