@@ -23,9 +23,8 @@ pub(super) const MAX_LEN: u32 = 16;
 /// How many lengths there are, that of symbols without a codeword being 0.
 const LENS: usize = MAX_LEN as usize + 1;
 
-/// The most symbols of any code: the offsets of LZMS in 64 MiB chunks. The main code of LZX with
-/// 2 MiB windows has 656.
-pub(super) const MAX_SYMBOLS: usize = 729;
+/// The most symbols of any code: the main code of LZX with 2 MiB windows.
+pub(super) const MAX_SYMBOLS: usize = 656;
 
 /// What a table says of a symbol, packed so that the loops need one load for it.
 ///
@@ -159,19 +158,6 @@ impl<const BITS: u32, const FIRST: usize> Table<BITS, FIRST> {
     pub(super) fn find(&self, next: u64) -> Option<Entry> {
         let entry = self.lookup(next);
         if entry.is_indirect() { self.follow(entry, next) } else { Some(entry) }
-    }
-
-    /// The same for a code that is not empty and has many long codewords.
-    #[inline(always)]
-    pub(super) fn entry(&self, next: u64) -> Entry {
-        let entry = self.lookup(next);
-        if entry.is_indirect() { self.second(entry, next).unwrap_or(Entry::EMPTY) } else { entry }
-    }
-
-    /// Makes the table that of a complete code.
-    pub(super) fn set(&mut self, lens: &[u8], entries: &[Entry]) {
-        let is_code = self.fill(lens, entries).is_ok();
-        debug_assert!(is_code, "the lengths are those of a complete code");
     }
 
     /// Makes the table that of the code with codewords of these lengths, at most [`MAX_LEN`].

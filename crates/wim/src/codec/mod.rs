@@ -4,8 +4,8 @@
 //! shorter) and each is compressed alone: [XPRESS](XpressDecoder) with Huffman codes, in chunks of
 //! 4 to 64 KiB, [LZX](LzxDecoder), in chunks of 4 KiB to 2 MiB, or [LZMS](LzmsDecoder), in chunks of
 //! 32 KiB to 64 MiB. All are LZ77 with canonical Huffman codes. The decoders of the first two share
-//! everything but the headers of blocks and the forms of matches, and that of LZMS has the tables of
-//! codes and the copies in common with them:
+//! everything but the headers of blocks and the forms of matches, and that of LZMS, whose codes are made
+//! otherwise, has the copies in common with them:
 //!
 //! ```text
 //!   chunk ─► bits ─► huffman ─► lz ─► output

@@ -1,43 +1,68 @@
 //! Huffman codes that nobody writes down: both sides make them of how often each symbol came.
 //!
 //! A code starts with every symbol having come once. When a fixed number of symbols have come it is
-//! made anew, and the counts are halved so that what came lately counts for more. Two sides get
-//! the same code only if they make it in the same way, which is the classic one: the two lightest
-//! trees are joined until one is left, and of trees that weigh the same, single symbols come first.
-//! The codewords are canonical, as in [`Table`].
+//! [made anew](super::builder), and the counts are halved so that what came lately counts for more.
+//!
+//! ```text
+//!   next BITS bits ─► table ─┬─► entry of the symbol
+//!                            └─► (codeword longer than BITS) search by length ─► entry
+//! ```
+//!
+//! Codes are made anew so often that the making counts as much as the looking up. So tables are no
+//! larger than that hardly any symbol is searched for.
 
-use super::super::huffman::{Entry, MAX_LEN, Table};
 use super::back::Back;
-use super::slots::OFFSETS;
+use super::builder::{Builder, MAX_CODEWORD, MAX_SYMBOLS};
 
-/// The most symbols of any code: the offsets of the longest chunk.
-const MAX_SYMBOLS: usize = OFFSETS;
-
-/// The longest codeword, in bits.
+/// What is taken from the input for a symbol, packed so that one load gives all that the next symbol
+/// waits for.
 ///
-/// For one of 16 bits, the counts must add up to 3570: a tree that is joined in each step with
-/// the lightest symbol that was heavier than the tree before it weighs 2, 3, 6, 10, 17 … after 1, 2,
-/// 3, 4, 5 … steps, and 3570 after 16. But no sum `s` is ever greater than `s / 2` and one for each
-/// symbol, which halving leaves, and 1024 that come: 3506 for 729 symbols.
-const MAX_CODEWORD: u32 = 15;
-const _: () = assert!(2 * (MAX_SYMBOLS + 1024) < 3570 && MAX_CODEWORD < MAX_LEN);
+/// ```text
+///   bit 31       long: the codeword is not in the table
+///   bits 16..26  symbol
+///   bits 8..13   how many more bits belong to it
+///   bits 0..6    bits to skip: those and the codeword
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry(u32);
 
-/// What tables have for each symbol: its number.
-static ENTRIES: [Entry; MAX_SYMBOLS] = {
-    let mut entries = [Entry::new(0); MAX_SYMBOLS];
-    let mut symbol = 0;
-    while (symbol as usize) < MAX_SYMBOLS {
-        entries[symbol as usize] = Entry::new(symbol);
-        symbol += 1;
+impl Entry {
+    const LONG: Self = Self(1 << 31);
+
+    /// An entry without its codeword.
+    pub(super) const fn new(symbol: u32, more: u32) -> Self {
+        Self(symbol << 16 | more << 8 | more)
     }
-    entries
-};
 
-/// A code of up to `SYMBOLS` symbols with its table, of which `1 << BITS` must be `FIRST`.
+    #[inline(always)]
+    fn is_long(self) -> bool {
+        self.0 >= Self::LONG.0
+    }
+
+    #[inline(always)]
+    fn with_codeword(self, len: u32) -> Self {
+        // Less than 64 bits together.
+        Self(self.0.wrapping_add(len))
+    }
+
+    #[inline(always)]
+    fn symbol(self) -> usize {
+        (self.0 >> 16) as usize
+    }
+}
+
+/// A code of up to `SYMBOLS` symbols, a power of two, with its table of `FIRST` entries, which must be
+/// `1 << BITS`.
 #[derive(Debug)]
 pub(super) struct Adaptive<const BITS: u32, const FIRST: usize, const SYMBOLS: usize> {
-    table: Table<BITS, FIRST>,
+    table: [Entry; FIRST],
     counts: [u16; SYMBOLS],
+    /// Symbols in the order of their codewords, for those that the table does not have.
+    ordered: [u16; SYMBOLS],
+    /// Where the codewords of each length end, as numbers of [`MAX_CODEWORD`] bits, and the
+    /// symbols that have them.
+    ends: [(u32, usize); MAX_CODEWORD + 1],
+    entries: &'static [Entry; SYMBOLS],
     symbols: usize,
     /// Symbols until the code is made anew.
     left: u32,
@@ -46,10 +71,19 @@ pub(super) struct Adaptive<const BITS: u32, const FIRST: usize, const SYMBOLS: u
 }
 
 impl<const BITS: u32, const FIRST: usize, const SYMBOLS: usize> Adaptive<BITS, FIRST, SYMBOLS> {
-    /// A code that is made anew every `interval` symbols.
-    pub(super) fn new(interval: u32) -> Self {
-        let table = Table::new(SYMBOLS, MAX_CODEWORD);
-        Self { table, counts: [1; SYMBOLS], symbols: SYMBOLS, left: interval, interval }
+    /// A code that is made anew every `interval` symbols, with the entry of each symbol.
+    pub(super) fn new(interval: u32, entries: &'static [Entry; SYMBOLS]) -> Self {
+        const { assert!(FIRST == 1 << BITS && SYMBOLS.is_power_of_two()) };
+        Self {
+            table: [Entry::LONG; FIRST],
+            counts: [1; SYMBOLS],
+            ordered: [0; SYMBOLS],
+            ends: [(0, 0); MAX_CODEWORD + 1],
+            entries,
+            symbols: SYMBOLS.min(MAX_SYMBOLS),
+            left: interval,
+            interval,
+        }
     }
 
     /// The code that a chunk starts with, for so many of the symbols.
@@ -57,136 +91,133 @@ impl<const BITS: u32, const FIRST: usize, const SYMBOLS: usize> Adaptive<BITS, F
         // There is no code of fewer than two. In a chunk that short no match is right anyway.
         self.symbols = symbols.clamp(2, SYMBOLS);
         self.counts.fill(1);
-        self.build(builder);
+        let lens = builder.of_equals(self.symbols);
+        self.set(lens, builder);
     }
 
-    /// Takes a symbol, at most 15 bits of those that are available.
+    /// Takes a symbol with the bits that belong to it, as many as its [`Entry`] says and 15 more.
     #[inline(always)]
-    pub(super) fn symbol(&mut self, bits: &mut Back<'_>, builder: &mut Builder) -> usize {
-        let entry = self.table.entry(bits.peek());
-        bits.skip(entry.skip());
-        let symbol = entry.value() as usize;
-        let count = &mut self.counts[symbol];
+    #[expect(clippy::cast_possible_truncation, reason = "there are at most 31 more bits")]
+    pub(super) fn symbol(&mut self, bits: &mut Back<'_>, builder: &mut Builder) -> (usize, u32) {
+        let next = bits.peek();
+        let entry = self.entry(next);
+        bits.skip(entry.0);
+        let more = next.rotate_left(entry.0 & 63) as u32 & ((1 << (entry.0 >> 8 & 31)) - 1);
+        let symbol = entry.symbol();
+        let count = &mut self.counts[symbol & (SYMBOLS - 1)];
         *count = count.wrapping_add(1);
         self.left = self.left.wrapping_sub(1);
         if self.left == 0 {
             self.rebuild(builder);
         }
-        symbol
+        (symbol, more)
+    }
+
+    /// The entry of the codeword at the highest bits of `next`.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the index has BITS bits")]
+    fn entry(&self, next: u64) -> Entry {
+        let entry = self.table[(next >> (64 - BITS)) as usize];
+        if entry.is_long() { self.long(next) } else { entry }
+    }
+
+    /// The entry of a codeword that is longer than `BITS` bits.
+    #[cold]
+    #[inline(never)]
+    fn long(&self, next: u64) -> Entry {
+        let codeword = u32::try_from(next >> (64 - MAX_CODEWORD)).unwrap_or(0);
+        let lens = (BITS as usize + 1..).zip(&self.ends[BITS as usize + 1..]);
+        for (len, &(end, symbols)) in lens {
+            if codeword < end {
+                let place = symbols.wrapping_sub(1 + ((end - 1 - codeword) >> (MAX_CODEWORD - len)) as usize);
+                let symbol = usize::from(self.ordered[place & (SYMBOLS - 1)]);
+                return self.entries[symbol & (SYMBOLS - 1)].with_codeword(u32::try_from(len).unwrap_or(0));
+            }
+        }
+        // Codes are complete, so there is an end above every number of so many bits.
+        Entry::LONG
     }
 
     #[cold]
     #[inline(never)]
     fn rebuild(&mut self, builder: &mut Builder) {
-        self.build(builder);
+        let lens = builder.of_counts(&self.counts[..self.symbols]);
+        self.set(lens, builder);
         self.counts.iter_mut().for_each(|count| *count = *count / 2 + 1);
     }
 
-    fn build(&mut self, builder: &mut Builder) {
-        let lens = builder.lens(&self.counts[..self.symbols]);
-        self.table.set(lens, &ENTRIES);
+    /// Makes the code with so many codewords of each length.
+    fn set(&mut self, lens: [usize; MAX_CODEWORD + 1], builder: &Builder) {
+        builder.order(&lens, &mut self.ordered[..self.symbols]);
+        let (mut end, mut symbols) = (0, 0);
+        for (len, &count) in lens.iter().enumerate() {
+            end += u32::try_from(count).unwrap_or(0) << (MAX_CODEWORD - len);
+            symbols += count;
+            self.ends[len] = (end, symbols);
+        }
         self.left = self.interval;
-    }
-}
-
-/// Counts up to which symbols are sorted by counting.
-const FEW: usize = 64;
-
-/// Makes codeword lengths of counts. Its memory is kept for the next time.
-#[derive(Debug)]
-pub(super) struct Builder {
-    /// Symbols by their counts: the count in the upper, the symbol in the lower half.
-    sorted: [u32; MAX_SYMBOLS],
-    /// Weights of the joined trees in the order in which they are made, which is that of the
-    /// weights too.
-    weights: [u32; MAX_SYMBOLS],
-    /// Which tree each of them is joined into; later, how deep it lies.
-    parents: [u16; MAX_SYMBOLS],
-    lens: [u8; MAX_SYMBOLS],
-}
-
-impl Builder {
-    pub(super) fn new() -> Self {
-        let (sorted, weights) = ([0; MAX_SYMBOLS], [0; MAX_SYMBOLS]);
-        Self { sorted, weights, parents: [0; MAX_SYMBOLS], lens: [0; MAX_SYMBOLS] }
-    }
-
-    /// The codeword length of every symbol. There are at least two, and no count is 0.
-    pub(super) fn lens(&mut self, counts: &[u16]) -> &[u8] {
-        self.sort(counts);
-        self.join(counts.len());
-        let deepest_first = self.leaves(counts.len());
-        let mut symbols = self.sorted[..counts.len()].iter();
-        for (len, count) in deepest_first {
-            for symbol in symbols.by_ref().take(count) {
-                self.lens[(symbol & 0xffff) as usize] = len;
+        let (mut slots, mut ordered) = (&mut self.table[..], &self.ordered[..]);
+        for len in 1..=BITS {
+            let symbols;
+            (symbols, ordered) = ordered.split_at(lens[len as usize]);
+            let now;
+            (now, slots) = slots.split_at_mut(symbols.len() << (BITS - len));
+            let entries = symbols.iter().map(|&symbol| self.entries[usize::from(symbol) & (SYMBOLS - 1)]);
+            let entries = entries.map(|entry| entry.with_codeword(len));
+            match BITS - len {
+                0 => fill_each::<1>(now, entries),
+                1 => fill_each::<2>(now, entries),
+                2 => fill_each::<4>(now, entries),
+                3 => fill_each::<8>(now, entries),
+                free => now.chunks_exact_mut(1 << free).zip(entries).for_each(|(slots, entry)| {
+                    slots.as_chunks_mut().0.iter_mut().for_each(|slots| *slots = [entry; 16]);
+                }),
             }
         }
-        &self.lens[..counts.len()]
+        slots.fill(Entry::LONG);
     }
+}
 
-    fn sort(&mut self, counts: &[u16]) {
-        // Most symbols came a few times only.
-        let mut places = [0u32; FEW + 1];
-        for &count in counts {
-            places[usize::from(count).min(FEW)] += 1;
-        }
-        let mut next = 0;
-        for place in &mut places {
-            next += std::mem::replace(place, next);
-        }
-        let many = places[FEW] as usize;
-        for (symbol, &count) in (0u32..).zip(counts) {
-            let place = &mut places[usize::from(count).min(FEW)];
-            self.sorted[*place as usize] = u32::from(count) << 16 | symbol;
-            *place += 1;
-        }
-        self.sorted[many..counts.len()].sort_unstable();
+/// Puts each entry into the next `WIDTH` slots.
+#[inline(always)]
+fn fill_each<const WIDTH: usize>(slots: &mut [Entry], entries: impl Iterator<Item = Entry>) {
+    for (slots, entry) in slots.as_chunks_mut().0.iter_mut().zip(entries) {
+        *slots = [entry; WIDTH];
     }
+}
 
-    /// Joins the two lightest trees until one is left. Trees are either single symbols or joined
-    /// ones, and both lists are sorted, so they are at the fronts of these: mostly both at that of
-    /// one of them.
-    fn join(&mut self, symbols: usize) {
-        let Self { sorted, weights, parents, .. } = self;
-        let leaves = &sorted[..symbols];
-        let weight = |leaf: usize| leaves.get(leaf).map_or(u32::MAX, |entry| entry >> 16);
-        let (mut leaf, mut node) = (0, 0);
-        // The sums are far below that of all counts, which has 16 bits.
-        for (made, number) in (0..symbols - 1).zip(0u16..) {
-            let joined = |node: usize| if node < made { weights[node] } else { u32::MAX };
-            weights[made] = if weight(leaf + 1) <= joined(node) {
-                leaf += 2;
-                weight(leaf - 2).wrapping_add(weight(leaf - 1))
-            } else if joined(node + 1) < weight(leaf) {
-                parents[node] = number;
-                parents[node + 1] = number;
-                node += 2;
-                weights[node - 2].wrapping_add(weights[node - 1])
-            } else {
-                parents[node] = number;
-                (leaf, node) = (leaf + 1, node + 1);
-                weight(leaf - 1).wrapping_add(weights[node - 1])
-            };
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::super::slots::LENGTH_ENTRIES;
+    use super::*;
 
-    /// How many symbols have codewords of each length, the longest first.
-    fn leaves(&mut self, symbols: usize) -> impl Iterator<Item = (u8, usize)> + use<> {
-        // Joined trees at each depth, of which the last one made is the root.
-        let mut nodes = [0usize; MAX_LEN as usize + 1];
-        let root = symbols - 2;
-        self.parents[root] = 0;
-        nodes[0] = 1;
-        for node in (0..root).rev() {
-            let depth = self.parents[usize::from(self.parents[node])] + 1;
-            self.parents[node] = depth;
-            nodes[usize::from(depth)] += 1;
+    #[test]
+    fn every_codeword_leads_to_its_symbol() {
+        let mut builder = Builder::new();
+        // The table is so small that most codewords are longer.
+        let mut code = Adaptive::<3, { 1 << 3 }, 64>::new(512, &LENGTH_ENTRIES);
+        for symbols in [2, 3, 7, 54] {
+            code.start(symbols, &mut builder);
+            for round in 0..50u16 {
+                let mut codeword = 0u64;
+                for (len, ends) in
+                    code.ends.windows(2).enumerate().map(|(len, ends)| (len + 1, [ends[0].1, ends[1].1]))
+                {
+                    for &symbol in &code.ordered[ends[0]..ends[1]] {
+                        let entry = code.entry(codeword);
+                        assert_eq!(entry.symbol(), usize::from(symbol));
+                        let more = LENGTH_ENTRIES[usize::from(symbol)].0 & 63;
+                        assert_eq!(u64::from(entry.0 & 63), len as u64 + u64::from(more));
+                        assert_eq!(code.entry(codeword | u64::MAX >> len).0, entry.0, "what follows says nothing");
+                        codeword = codeword.wrapping_add(1 << (64 - len));
+                    }
+                }
+                assert_eq!(codeword, 0, "the code is complete");
+                let heaviest = usize::from(round) % symbols;
+                code.counts[heaviest] += 400;
+                code.counts[heaviest / 2] += 100;
+                code.rebuild(&mut builder);
+            }
         }
-        // Each has two trees below it, joined ones or symbols.
-        (1..=MAX_CODEWORD.to_le_bytes()[0]).rev().map(move |len| {
-            let len_index = usize::from(len);
-            (len, 2 * nodes[len_index - 1] - nodes[len_index])
-        })
     }
 }

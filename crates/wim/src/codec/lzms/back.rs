@@ -33,21 +33,23 @@ impl<'a> Back<'a> {
             self.buffer |= u64::from_le_bytes(bytes) >> (self.left & 63);
             self.rest = &self.rest[..self.rest.len() - taken as usize];
         } else {
-            self.refill_last(taken);
+            *self = self.refill_last(taken);
         }
         self.left |= 56;
     }
 
-    /// The first bytes of the input, and what is before them.
+    /// The first bytes of the input, and what is before them. By value, so that everything else finds
+    /// the fields in registers.
     #[cold]
     #[inline(never)]
-    fn refill_last(&mut self, taken: u32) {
+    fn refill_last(mut self, taken: u32) -> Self {
         let mut bytes = [0; 8];
         bytes[8 - self.rest.len()..].copy_from_slice(self.rest);
         self.buffer |= u64::from_le_bytes(bytes) >> (self.left & 63);
         let there = self.rest.len().min(taken as usize);
         self.rest = &self.rest[..self.rest.len() - there];
         self.past = self.past.saturating_add(taken.saturating_sub(u32::try_from(there).unwrap_or(taken)));
+        self
     }
 
     /// The next bits, from the highest down.
@@ -61,16 +63,6 @@ impl<'a> Back<'a> {
     pub(super) fn skip(&mut self, count: u32) {
         self.buffer <<= count & 63;
         self.left = self.left.wrapping_sub(count);
-    }
-
-    /// Takes up to 31 of the bits that are available.
-    #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "no field is longer than 30 bits")]
-    pub(super) fn take(&mut self, count: u32) -> u32 {
-        // In two steps, because there is no shift by 64.
-        let value = (self.buffer >> 1 >> (63 - (count & 31))) as u32;
-        self.skip(count);
-        value
     }
 
     /// Whether surely more bits were taken than there are: sooner or later
@@ -89,11 +81,17 @@ impl<'a> Back<'a> {
 mod tests {
     use super::*;
 
+    fn take(bits: &mut Back<'_>, count: u32) -> u32 {
+        let value = u32::try_from(bits.peek() >> 1 >> (63 - count)).unwrap();
+        bits.skip(count);
+        value
+    }
+
     #[test]
     fn bits_come_from_the_last_word_on() {
         let mut bits = Back::new(&[0x78, 0x56, 0x34, 0x12]);
         bits.refill();
-        assert_eq!([4, 4, 8, 0, 16].map(|n| bits.take(n)), [1, 2, 0x34, 0, 0x5678]);
+        assert_eq!([4, 4, 8, 0, 16].map(|n| take(&mut bits, n)), [1, 2, 0x34, 0, 0x5678]);
         assert_eq!(bits.consumed(4), 32);
     }
 
@@ -107,7 +105,7 @@ mod tests {
             let mut got = Vec::new();
             while got.len() < expected.len() + 100 {
                 bits.refill();
-                let value = bits.take(width);
+                let value = take(&mut bits, width);
                 got.extend((0..width).rev().map(|bit| value >> bit & 1));
                 assert_eq!(bits.consumed(input.len()), got.len() as u64);
             }

@@ -1,17 +1,16 @@
 //! Copies that are put off.
 //!
 //! Where a match leads to is seldom in the caches when chunks have 64 MiB, but nothing that is decoded
-//! depends on the bytes that it copies. So items are decoded some dozens at a time. Then one byte of
-//! every source is read, in a loop that is so short that the processor waits for many of them at once,
-//! and only then are they copied.
-
-use std::hint::black_box;
+//! depends on the bytes that it copies. So items are decoded some dozens at a time, the source of each
+//! match is fetched while those after it are decoded, and only then are they copied.
 
 use super::super::copy::{SLACK, copy_exact, copy_fast};
+use super::machine::prefetch;
 
 /// Matches that are put off, and literals.
 const STEPS: usize = 64;
 const LITERALS: usize = 512;
+const _: () = assert!(STEPS.is_power_of_two() && LITERALS.is_power_of_two());
 
 /// Longest run of literals that is copied in one piece.
 const PIECE: usize = SLACK;
@@ -21,8 +20,6 @@ const PIECE: usize = SLACK;
 struct Step {
     /// Where its literals end among those that are kept.
     literals: usize,
-    /// Where its source begins, without that of a span before.
-    source: usize,
     offset: usize,
     length: usize,
     /// Bytes between those whose differences a delta match copies; 0 for a match.
@@ -46,38 +43,34 @@ impl Later {
         Self { literals: [0; LITERALS + PIECE], steps: [Step::default(); STEPS], kept: 0, count: 0, at: 0 }
     }
 
-    /// A literal. Says whether everything was written.
+    /// Whether there is no room for another item.
     #[inline(always)]
-    pub(super) fn literal(&mut self, byte: u8, out: &mut [u8]) -> bool {
-        self.literals[self.kept] = byte;
-        self.kept += 1;
-        let full = self.kept == LITERALS;
-        if full {
-            self.write(out);
-        }
-        full
+    pub(super) fn is_full(&self) -> bool {
+        self.kept == LITERALS || self.count == STEPS
     }
 
-    /// A match that goes to `at`, and begins and ends inside of the output, with a span if it is a
-    /// delta match. Says whether everything was written.
+    /// A literal, for which there is room.
     #[inline(always)]
-    pub(super) fn copy(&mut self, at: usize, (offset, span): (usize, usize), length: usize, out: &mut [u8]) -> bool {
-        self.steps[self.count] = Step { literals: self.kept, source: at - offset, offset, length, span };
-        self.count += 1;
-        let full = self.count == STEPS;
-        if full {
-            self.write(out);
-        }
-        full
+    pub(super) fn literal(&mut self, byte: u8) {
+        self.literals[self.kept & (LITERALS - 1)] = byte;
+        self.kept = self.kept.wrapping_add(1);
+    }
+
+    /// A match, for which there is room, that goes to `at`, and begins and ends inside of the output,
+    /// with a span if it is a delta match.
+    #[inline(always)]
+    pub(super) fn copy(&mut self, at: usize, (offset, span): (usize, usize), length: usize, out: &[u8]) {
+        prefetch(out, at.wrapping_sub(offset));
+        self.steps[self.count & (STEPS - 1)] = Step { literals: self.kept, offset, length, span };
+        self.count = self.count.wrapping_add(1);
     }
 
     /// Writes everything.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn write(&mut self, out: &mut [u8]) {
         let steps = &self.steps[..self.count];
-        black_box(steps.iter().fold(0, |all, step| all ^ out[step.source]));
         let (mut at, mut from) = (self.at, 0);
-        for &Step { literals, offset, length, span, .. } in steps {
+        for &Step { literals, offset, length, span } in steps {
             at = self.put(out, at, from..literals);
             from = literals;
             if span == 0 {

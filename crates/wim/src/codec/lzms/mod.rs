@@ -25,19 +25,25 @@
 
 mod adaptive;
 mod back;
+mod builder;
 mod later;
+mod machine;
 mod range;
 mod recent;
 mod slots;
 mod x86;
 
-use self::adaptive::{Adaptive, Builder};
+use self::adaptive::Adaptive;
 use self::back::Back;
+use self::builder::Builder;
 use self::later::Later;
 use self::range::{Decision, Range};
 use self::recent::Recent;
-use self::slots::{LENGTH_SLOTS, LENGTHS, MAX_CHUNK, OFFSET_SLOTS, OFFSETS, Slot, offset_slots};
-use self::x86::X86;
+use self::slots::{
+    LENGTH_BASES, LENGTH_ENTRIES, LENGTHS, LITERAL_ENTRIES, MAX_CHUNK, OFFSET_BASES, OFFSET_ENTRIES, OFFSETS,
+    POWER_ENTRIES, offset_slots,
+};
+use self::x86::{Block, X86};
 use super::{DecodeError, Position};
 
 /// Symbols after which codes are made anew.
@@ -48,8 +54,8 @@ const SHORT_INTERVAL: u32 = 512;
 const MIN_INPUT: usize = 4;
 
 type Literals = Adaptive<10, { 1 << 10 }, 256>;
-type Lengths = Adaptive<9, { 1 << 9 }, LENGTHS>;
-type Offsets = Adaptive<11, { 1 << 11 }, OFFSETS>;
+type Lengths = Adaptive<9, { 1 << 9 }, { LENGTHS.next_power_of_two() }>;
+type Offsets = Adaptive<11, { 1 << 11 }, { OFFSETS.next_power_of_two() }>;
 type Powers = Adaptive<7, { 1 << 7 }, 8>;
 
 /// Decodes chunks that are compressed with LZMS.
@@ -80,10 +86,22 @@ impl LzmsDecoder {
             return Err(DecodeError::InputLength { len: input.len(), min: MIN_INPUT });
         }
         self.codes.start(output.len());
-        items(&mut self.codes, &mut Decisions::new(), input, output)?;
-        self.x86.undo(output);
-        Ok(())
+        machine::chunk(&mut self.codes, &mut self.x86, input, output)
     }
+}
+
+/// Decodes all of `out`, with codes that are at their start. `marks` finds instructions.
+#[inline(always)]
+fn chunk(
+    codes: &mut Codes,
+    x86: &mut X86,
+    input: &[u8],
+    out: &mut [u8],
+    marks: impl Fn(&Block) -> u64,
+) -> Result<(), DecodeError> {
+    items(codes, &mut Decisions::new(), input, out)?;
+    x86.undo(out, marks);
+    Ok(())
 }
 
 /// The codes of a chunk.
@@ -100,11 +118,11 @@ struct Codes {
 impl Codes {
     fn new() -> Self {
         Self {
-            literals: Adaptive::new(INTERVAL),
-            lengths: Adaptive::new(SHORT_INTERVAL),
-            offsets: Adaptive::new(INTERVAL),
-            delta_offsets: Adaptive::new(INTERVAL),
-            powers: Adaptive::new(SHORT_INTERVAL),
+            literals: Adaptive::new(INTERVAL, &LITERAL_ENTRIES),
+            lengths: Adaptive::new(SHORT_INTERVAL, &LENGTH_ENTRIES),
+            offsets: Adaptive::new(INTERVAL, &OFFSET_ENTRIES),
+            delta_offsets: Adaptive::new(INTERVAL, &OFFSET_ENTRIES),
+            powers: Adaptive::new(SHORT_INTERVAL, &POWER_ENTRIES),
             builder: Builder::new(),
         }
     }
@@ -122,33 +140,34 @@ impl Codes {
     /// Takes a literal, up to 15 bits.
     #[inline(always)]
     fn literal(&mut self, bits: &mut Back<'_>) -> u8 {
-        self.literals.symbol(bits, &mut self.builder).to_le_bytes()[0]
+        self.literals.symbol(bits, &mut self.builder).0.to_le_bytes()[0]
     }
 
     /// Takes an offset, up to 34 bits.
     #[inline(always)]
     fn offset(&mut self, bits: &mut Back<'_>) -> u32 {
-        value(OFFSET_SLOTS[self.offsets.symbol(bits, &mut self.builder)], bits)
+        value(&OFFSET_BASES, self.offsets.symbol(bits, &mut self.builder))
     }
 
     /// Takes a length, up to 45 bits.
     #[inline(always)]
     fn length(&mut self, bits: &mut Back<'_>) -> usize {
-        value(LENGTH_SLOTS[self.lengths.symbol(bits, &mut self.builder)], bits) as usize
+        value(&LENGTH_BASES, self.lengths.symbol(bits, &mut self.builder)) as usize
     }
 
     /// Takes the source of a delta match, up to 49 bits.
     #[inline(always)]
     fn delta(&mut self, bits: &mut Back<'_>) -> Delta {
-        let power = self.powers.symbol(bits, &mut self.builder) & 7;
-        let offset = value(OFFSET_SLOTS[self.delta_offsets.symbol(bits, &mut self.builder)], bits);
-        Delta { span: 1 << power, spans: offset }
+        let (power, _) = self.powers.symbol(bits, &mut self.builder);
+        let offset = value(&OFFSET_BASES, self.delta_offsets.symbol(bits, &mut self.builder));
+        Delta { span: 1 << (power & 7), spans: offset }
     }
 }
 
 #[inline(always)]
-fn value(slot: Slot, bits: &mut Back<'_>) -> u32 {
-    slot.base.wrapping_add(bits.take(slot.bits))
+fn value<const SLOTS: usize>(bases: &[u32; SLOTS], (slot, more): (usize, u32)) -> u32 {
+    const { assert!(SLOTS.is_power_of_two()) };
+    bases[slot & (SLOTS - 1)].wrapping_add(more)
 }
 
 /// Where a delta match comes from.
@@ -257,6 +276,7 @@ impl Sources {
             self.offsets.again(which(range, &mut decisions.recent) + self.after_match)
         } else {
             let offset = codes.offset(bits);
+            bits.refill();
             self.offsets.push(offset);
             offset
         };
@@ -277,6 +297,7 @@ impl Sources {
             self.deltas.again(which(range, &mut decisions.recent_delta) + self.after_delta)
         } else {
             let delta = codes.delta(bits);
+            bits.refill();
             self.deltas.push(delta);
             delta
         };
@@ -285,45 +306,42 @@ impl Sources {
     }
 }
 
-/// Decodes all of `out`.
-#[inline(never)]
+/// Decodes the items that make up all of `out`.
+#[inline(always)]
 fn items(codes: &mut Codes, decisions: &mut Decisions, input: &[u8], out: &mut [u8]) -> Result<(), DecodeError> {
     let mut range = Range::new(input);
     let mut bits = Back::new(input);
     let mut sources = Sources::new();
     let mut later = Later::new();
     let mut at = 0;
-    while at < out.len() {
-        bits.refill();
-        if !range.decide(&mut decisions.is_match) {
-            let now = later.literal(codes.literal(&mut bits), out);
-            at += 1;
-            sources.literal();
-            if now && bits.is_past() {
-                break;
+    // A short input that ended long ago should not cost as much as a long one.
+    while at < out.len() && !bits.is_past() {
+        while at < out.len() && !later.is_full() {
+            bits.refill();
+            if !range.decide(&mut decisions.is_match) {
+                later.literal(codes.literal(&mut bits));
+                // No overflow: the length is greater.
+                at = at.wrapping_add(1);
+                sources.literal();
+                continue;
             }
-            continue;
+            let (offset, span) = if range.decide(&mut decisions.is_delta) {
+                sources.delta(codes, decisions, &mut range, &mut bits)
+            } else {
+                (sources.offset(codes, decisions, &mut range, &mut bits), 0)
+            };
+            let length = codes.length(&mut bits);
+            let reach = offset.saturating_add(span);
+            if reach > at || length > out.len() - at {
+                let ends = Ends { range, bits, len: input.len() };
+                return Err(outside(ends, out.len() - at, at, reach, length));
+            }
+            later.copy(at, (offset, span), length, out);
+            // No overflow: so much is left.
+            at = at.wrapping_add(length);
         }
-        let (offset, span) = if range.decide(&mut decisions.is_delta) {
-            sources.delta(codes, decisions, &mut range, &mut bits)
-        } else {
-            (sources.offset(codes, decisions, &mut range, &mut bits), 0)
-        };
-        bits.refill();
-        let length = codes.length(&mut bits);
-        let reach = offset.saturating_add(span);
-        if reach > at || length > out.len() - at {
-            let ends = Ends { range, bits, len: input.len() };
-            return Err(outside(ends, out.len() - at, at, reach, length));
-        }
-        let now = later.copy(at, (offset, span), length, out);
-        at += length;
-        // A short input that ended long ago should not cost as much as a long one.
-        if now && bits.is_past() {
-            break;
-        }
+        later.write(out);
     }
-    later.write(out);
     Ends { range, bits, len: input.len() }.check(at)
 }
 

@@ -27,7 +27,10 @@ const SURE_CALL: u32 = SURE / 2;
 const NEAR: u32 = 65_535;
 
 /// Bytes that are searched at once.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
+
+/// Those bytes and what two more tell of the last of them.
+pub(super) type Block = [u8; BLOCK + 2];
 
 /// Targets that are told apart: by their low 16 bits.
 const TARGETS: usize = 1 << 16;
@@ -50,8 +53,10 @@ impl X86 {
         Self { named: Box::new([0; TARGETS]), next: Self::GAP }
     }
 
-    /// Makes the operands relative again in a chunk of at most 64 MiB.
-    pub(super) fn undo(&mut self, chunk: &mut [u8]) {
+    /// Makes the operands relative again in a chunk of at most 64 MiB. `marks` is [`marks`], or does the
+    /// same otherwise.
+    #[inline(always)]
+    pub(super) fn undo(&mut self, chunk: &mut [u8], marks: impl Fn(&Block) -> u64) {
         let Some(end) = chunk.len().checked_sub(TAIL).filter(|&end| end > 1) else { return };
         let start = self.start(chunk.len());
         let mut walk = Walk { named: &mut self.named, start, sure: start - (SURE + 1) };
@@ -61,7 +66,7 @@ impl X86 {
             if from >= block + BLOCK {
                 continue;
             }
-            let mut found = find(chunk, block) & u64::MAX << from.saturating_sub(block);
+            let mut found = find(chunk, block, &marks) & u64::MAX << from.saturating_sub(block);
             while found != 0 {
                 let at = block + found.trailing_zeros() as usize;
                 if at >= end {
@@ -142,7 +147,7 @@ impl Walk<'_> {
 /// One bit for each of the 64 bytes from `start` on, from the lowest up: whether one of the
 /// instructions begins there. None does after the end of the chunk.
 #[inline(always)]
-fn find(chunk: &[u8], start: usize) -> u64 {
+fn find(chunk: &[u8], start: usize, marks: impl Fn(&Block) -> u64) -> u64 {
     if let Some(bytes) = chunk[start..].first_chunk() {
         return marks(bytes);
     }
@@ -151,11 +156,13 @@ fn find(chunk: &[u8], start: usize) -> u64 {
     marks(&bytes)
 }
 
+/// One bit for each of the first 64 bytes, as [`find`] gives them.
+///
 /// Written for compilers to turn it into vector instructions: each hit becomes the bit that it will
 /// have among its eight neighbours, and multiplying adds those up in the highest byte. Most blocks
 /// have none.
 #[inline(always)]
-fn marks(bytes: &[u8; BLOCK + 2]) -> u64 {
+pub(super) fn marks(bytes: &Block) -> u64 {
     let mut marks = [0; BLOCK];
     for (i, mark) in marks.iter_mut().enumerate() {
         let (opcode, second, third) = (bytes[i], bytes[i + 1], bytes[i + 2]);
