@@ -365,6 +365,54 @@ mod tests {
         assert_eq!(namespaces(&tree)[0].1, Namespace::Posix);
     }
 
+    /// A tree with many names that clash, in any case and as 8.3 names of each other.
+    fn crowded(names: u32) -> Tree {
+        let mut tree = Tree::new();
+        for i in 0..names {
+            let name = match i % 4 {
+                0 => format!("F{:x}", i / 8),
+                1 => format!("f{:X}", i / 16),
+                2 => format!("a longer name {i}"),
+                _ => format!("A Longer Name {}", i - 1),
+            };
+            let name = Name::from(name.as_str());
+            let metadata = Metadata::default();
+            if tree.add_file(Tree::ROOT, name.clone(), metadata, Content::empty()).is_ok() && i % 3 == 0 {
+                let short = format!("F{:X}", i / 6);
+                tree.set_short_name(Tree::ROOT, &name, Some(short.as_str().into())).unwrap();
+            }
+        }
+        tree
+    }
+
+    #[test]
+    fn names_are_sorted_and_clashes_found_as_by_comparing_each_with_each() {
+        let tree = crowded(600);
+        let links = Links::of(&tree).unwrap();
+        let entries = || tree.file(Tree::ROOT).directory().unwrap().iter();
+        let shorts = || entries().filter_map(|(name, entry)| Some((name, entry.short_name.as_ref()?)));
+        let own = || shorts().filter(|(name, short)| !short.eq_ignore_case(name)).map(|(_, short)| short);
+        let all: Vec<&Name> = entries().map(|(name, _)| name).chain(own()).collect();
+        let alone = |name: &Name| all.iter().filter(|other| other.eq_ignore_case(name)).count() == 1;
+        let mut expected = Vec::new();
+        for (name, entry) in entries() {
+            let short = entry.short_name.as_ref();
+            let (namespace, dos) = match short.filter(|short| alone(short)) {
+                Some(short) if short.eq_ignore_case(name) => (Namespace::Win32AndDos, None),
+                Some(short) => (Namespace::Win32, Some(short)),
+                None if short.is_none() && is_8_3(name) && alone(name) => (Namespace::Win32AndDos, None),
+                None => (Namespace::Posix, None),
+            };
+            let found = links.of_file(entry.file).next().unwrap();
+            assert_eq!((found.namespace, found.dos), (namespace, dos), "{name:?}");
+            expected.extend([name].into_iter().chain(dos));
+        }
+        expected.sort_by(|a, b| collate(a, b));
+        let found: Vec<&Name> = links.in_directory(Tree::ROOT).iter().map(|&name| links.name(name)).collect();
+        assert_eq!(found, expected);
+        assert!(links.lost_short_names.len() > 10 && found.iter().any(|name| own().any(|dos| dos == *name)));
+    }
+
     #[test]
     fn names_that_clash_when_folded_are_posix_names() {
         let mut tree = Tree::new();

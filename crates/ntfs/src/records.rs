@@ -50,38 +50,59 @@ struct Header {
 impl Volume<'_> {
     /// The records of a file with their numbers, its base record first.
     pub(crate) fn records(&self, at: usize, resident: Resident<'_>) -> Result<Vec<(u32, Vec<u8>)>, WriteError> {
-        let entry = &self.files[at];
-        let attributes = self.attributes(at);
         let packing = self.packing(at);
+        let attributes = self.attributes(at);
         let names = attributes.iter().filter(|a| a.kind == AttributeType::FileName).count();
+        let links = u16::try_from(names).expect("an attribute list has at most 8192 names");
         let mut records = Vec::new();
         for (number, members) in (0..).zip(packing.members()) {
-            let mut record = vec![0; self.geometry.attributes_offset()];
+            let mut record = self.empty_record();
             for &i in &members {
                 self.write_attribute(at, &attributes[i], packing.instances[i], resident, &mut record)?;
             }
-            let is_base = number == 0;
-            let header = Header {
-                reference: self.record_reference(at, number),
-                base: (!is_base).then_some(entry.reference),
-                links: if is_base {
-                    u16::try_from(names).expect("an attribute list has at most 8192 names")
-                } else {
-                    0
-                },
-                flags: if is_base { self.record_flags(at) } else { record_flags::IN_USE },
-                instances: word(members.len()).get(),
-            };
-            self.finish_record(&mut record, &header);
-            records.push((header.reference.record, record));
+            records.push(self.file_record(at, number, links, members.len(), record));
         }
         Ok(records)
+    }
+
+    /// The one record of a file that has no extensions, which are nearly all: the attributes are numbered
+    /// as they come.
+    pub(crate) fn only_record(&self, at: usize, resident: Resident<'_>) -> Result<(u32, Vec<u8>), WriteError> {
+        let attributes = self.attributes(at);
+        let mut record = self.empty_record();
+        let mut links = 0;
+        for (instance, attribute) in (0..).zip(&attributes) {
+            links += u16::from(attribute.kind == AttributeType::FileName);
+            self.write_attribute(at, attribute, instance, resident, &mut record)?;
+        }
+        Ok(self.file_record(at, 0, links, attributes.len(), record))
+    }
+
+    /// A record before its attributes.
+    fn empty_record(&self) -> Vec<u8> {
+        let mut record = Vec::with_capacity(self.geometry.record);
+        record.resize(self.geometry.attributes_offset(), 0);
+        record
+    }
+
+    /// Completes the record with this number among those of a file.
+    fn file_record(&self, at: usize, number: u32, links: u16, members: usize, mut record: Vec<u8>) -> (u32, Vec<u8>) {
+        let is_base = number == 0;
+        let header = Header {
+            reference: self.record_reference(at, number),
+            base: (!is_base).then_some(self.files[at].reference),
+            links: if is_base { links } else { 0 },
+            flags: if is_base { self.record_flags(at) } else { record_flags::IN_USE },
+            instances: word(members).get(),
+        };
+        self.finish_record(&mut record, &header);
+        (header.reference.record, record)
     }
 
     /// A record that belongs to no file.
     pub(crate) fn free_record(&self, number: u64) -> Vec<u8> {
         let number = u32::try_from(number).expect("records are numbered in 32 bits");
-        let mut record = vec![0; self.geometry.attributes_offset()];
+        let mut record = self.empty_record();
         let reference = FileRef { record: number, sequence: 1 };
         self.finish_record(&mut record, &Header { reference, base: None, links: 0, flags: 0, instances: 0 });
         record

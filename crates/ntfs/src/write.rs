@@ -136,7 +136,10 @@ impl Volume<'_> {
             if u64::from(self.files[at].reference.record) >= count {
                 break;
             }
-            let records = self.records(at, resident)?;
+            let records = match self.files[at].extensions {
+                0 => vec![self.only_record(at, resident)?],
+                _ => self.records(at, resident)?,
+            };
             waiting.extend(records.into_iter().map(|(number, record)| (u64::from(number), record)));
             for number in next..end.min(count) {
                 match waiting.remove(&number) {

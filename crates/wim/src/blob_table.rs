@@ -11,13 +11,12 @@
 //! In a split set each part has a table of its own blobs, and that of the first part has the
 //! metadata.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
 
 use thiserror::Error;
 use zerocopy::FromBytes;
 
+use crate::digests::Digests;
 use crate::format::{BlobDisk, NO_DIGEST, Sha1Digest, VERSION_SOLID, resource_flags};
 use crate::header::Header;
 use crate::resource::{Region, RegionError, Regions, Resource};
@@ -175,7 +174,7 @@ pub enum BlobTableError {
 pub(crate) struct BlobTable {
     /// In the order of their places.
     pub(crate) blobs: Vec<Blob>,
-    by_digest: HashMap<Sha1Digest, u32>,
+    by_digest: Digests,
     /// Of image 1, 2, …
     pub(crate) metadata: Vec<Blob>,
     pub(crate) solid: Vec<SolidResource>,
@@ -184,7 +183,7 @@ pub(crate) struct BlobTable {
 impl BlobTable {
     /// The blob with this digest.
     pub(crate) fn find(&self, sha1: &Sha1Digest) -> Option<(u32, &Blob)> {
-        let &index = self.by_digest.get(sha1)?;
+        let index = self.by_digest.find(sha1, |index| &self.blobs[index as usize].sha1)?;
         Some((index, self.blobs.get(index as usize)?))
     }
 }
@@ -275,7 +274,8 @@ fn is_metadata(resource: &Resource) -> bool {
 /// Puts the tables of all parts together.
 #[derive(Debug, Default)]
 pub(crate) struct Builder {
-    seen: HashMap<Sha1Digest, u64>,
+    /// Positions in `blobs`.
+    seen: Digests,
     blobs: Vec<Blob>,
     metadata: Vec<Blob>,
     solid: Vec<SolidResource>,
@@ -291,7 +291,6 @@ impl Builder {
         regions: &mut Regions,
     ) -> Result<(), BlobTableError> {
         let count = table.bytes.len() / ENTRY;
-        self.seen.reserve(count);
         self.blobs.reserve(count);
         let mut solid = solid.iter();
         // The entries of a solid run, of which there may be several.
@@ -343,18 +342,18 @@ impl Builder {
     }
 
     fn content(&mut self, number: usize, blob: Blob) -> Result<(), BlobTableError> {
-        match self.seen.entry(blob.sha1) {
-            Entry::Vacant(place) => {
-                place.insert(blob.len);
-                self.blobs.push(blob);
-            }
-            Entry::Occupied(first) if *first.get() == blob.len => {}
-            Entry::Occupied(first) => {
-                let (sha1, len, other_len) = (Sha1Hex(blob.sha1), blob.len, *first.get());
-                return Err(BlobTableError::SameDigest { entry: number, sha1, len, other_len });
-            }
+        let digest = |position: u32| &self.blobs[position as usize].sha1;
+        let Some(first) = self.seen.find(&blob.sha1, digest) else {
+            self.seen.push(&blob.sha1, digest);
+            self.blobs.push(blob);
+            return Ok(());
+        };
+        let (sha1, len, other_len) = (Sha1Hex(blob.sha1), blob.len, self.blobs[first as usize].len);
+        if len == other_len {
+            Ok(())
+        } else {
+            Err(BlobTableError::SameDigest { entry: number, sha1, len, other_len })
         }
-        Ok(())
     }
 
     /// The whole table, which has to have the metadata of so many images.
@@ -370,7 +369,7 @@ impl Builder {
         for pair in blobs.windows(2) {
             check_solid_neighbours(&pair[0], &pair[1])?;
         }
-        let by_digest = (0u32..).zip(&blobs).map(|(index, blob)| (blob.sha1, index)).collect();
+        let by_digest = Digests::of(blobs.iter().map(|blob| &blob.sha1));
         Ok(BlobTable { blobs, by_digest, metadata, solid })
     }
 }

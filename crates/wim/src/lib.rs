@@ -56,6 +56,7 @@
 pub mod codec;
 
 mod blob_table;
+mod digests;
 mod format;
 mod header;
 #[cfg(test)]

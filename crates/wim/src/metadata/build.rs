@@ -110,9 +110,11 @@ impl Builder<'_> {
                 let Some(entry) = read.map_err(|cause| self.error(self.path(directory, None), at, cause))? else {
                     break;
                 };
-                let (name, next) = (entry.name.clone(), entry.range.end);
-                self.entry(directory, entry)
-                    .map_err(|cause| self.error(self.path(directory, Some(&name)), at, cause))?;
+                let next = entry.range.end;
+                self.entry(directory, entry).map_err(|cause| {
+                    let entry = DirEntry::parse(self.metadata, at).ok().flatten();
+                    self.error(self.path(directory, entry.as_ref().map(|entry| &entry.name)), at, cause)
+                })?;
                 at = next;
             }
             left.extend((first_child..self.directories.len()).rev());
@@ -128,8 +130,9 @@ impl Builder<'_> {
         for kind in std::mem::take(&mut entry.notes) {
             self.note(kind, directory, &entry.name);
         }
-        let name = entry.name.clone();
+        let short = entry.short_name.take().map(|short| (entry.name.clone(), short));
         if entry.is_directory() {
+            let name = std::mem::take(&mut entry.name);
             if content.is_some_and(|(sha1, _)| sha1 != NO_DIGEST) {
                 self.note(NoteKind::DirectoryData, directory, &name);
             }
@@ -146,12 +149,12 @@ impl Builder<'_> {
             }
         } else {
             if entry.subdir_offset != 0 {
-                self.note(NoteKind::EntriesUnderFile, directory, &name);
+                self.note(NoteKind::EntriesUnderFile, directory, &entry.name);
             }
-            self.file(directory, &entry, metadata, content.unwrap_or((NO_DIGEST, Content::empty())))?;
+            self.file(directory, entry, metadata, content.unwrap_or((NO_DIGEST, Content::empty())))?;
         }
-        if entry.short_name.is_some() {
-            self.tree.set_short_name(parent, &name, entry.short_name)?;
+        if let Some((name, short)) = short {
+            self.tree.set_short_name(parent, &name, Some(short))?;
         }
         Ok(())
     }
@@ -160,15 +163,16 @@ impl Builder<'_> {
     fn file(
         &mut self,
         directory: usize,
-        entry: &DirEntry,
+        entry: DirEntry,
         metadata: Metadata,
         (sha1, content): (Sha1Digest, Content),
     ) -> Result<(), EntryError> {
-        let (parent, name) = (self.directories[directory].id, entry.name.clone());
+        let parent = self.directories[directory].id;
         if entry.link_group == 0 {
-            self.tree.add_file(parent, name, metadata, content)?;
+            self.tree.add_file(parent, entry.name, metadata, content)?;
             return Ok(());
         }
+        let name = entry.name.clone();
         let key = (entry.link_group, sha1);
         if let Some(&file) = self.groups.get(&key) {
             if self.tree.file(file).metadata != metadata {
@@ -344,12 +348,17 @@ impl Taken {
 
     /// Takes a range that starts at a multiple of 8, all of it or an error.
     fn take(&mut self, range: std::ops::Range<usize>) -> Result<(), EntryError> {
-        for unit in range.start / 8..range.end.div_ceil(8) {
-            let (word, bit) = (unit / 64, 1 << (unit % 64));
-            if self.bits[word] & bit != 0 {
+        let (mut unit, end) = (range.start / 8, range.end.div_ceil(8));
+        while unit < end {
+            // As many as are in the word: mostly all.
+            let count = (64 - unit % 64).min(end - unit);
+            let bits = (u64::MAX >> (64 - count)) << (unit % 64);
+            let word = &mut self.bits[unit / 64];
+            if *word & bits != 0 {
                 return Err(EntryError::Shared);
             }
-            self.bits[word] |= bit;
+            *word |= bits;
+            unit += count;
         }
         Ok(())
     }
