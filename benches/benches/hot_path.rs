@@ -1,7 +1,12 @@
 //! The way of the bytes from a WIM to a disk, stage by stage.
 //!
 //! - `decode`: chunks in memory through one decoder, one thread;
+//! - `sha1`: the digest alone;
 //! - `stream`: all blobs read, decoded and hashed, into nothing;
+//! - `metadata`: the metadata of an image parsed into a tree;
+//! - `structures`: a volume laid out for that tree, and all its structures written into nothing;
+//! - `container`: a dynamic VHDX with every block in use, into nothing: what the way from the disk's offsets to the
+//!   file's costs;
 //! - `plan`: the metadata read and the whole disk laid out;
 //! - `build`: a dynamic VHDX written to a file beside this program (synced, as users get it);
 //! - `verify`: that disk checked, without and with the image beside it.
@@ -14,16 +19,21 @@ use std::fs::File;
 use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use nanovhd::{BuildOptions, Media, Recipe, VerifyOptions};
 use nanovhd_benches::{Chunks, chunks, subjects};
+use nanovhd_disk::{Container, ContainerOptions, Format};
+use nanovhd_ntfs::{Volume, VolumeOptions};
+use nanovhd_tree::{SourceId, WriteAt};
 use nanovhd_wim::codec::{LzmsDecoder, LzxDecoder, XpressDecoder};
 use nanovhd_wim::{BlobSink, Compression, Wim};
+use sha1::{Digest, Sha1};
 
 /// Unpacked bytes that `decode` takes from a WIM.
-const DECODE_BUDGET: usize = 256 << 20;
+const DECODE_BUDGET: u64 = 256 << 20;
 
 /// Takes bytes and forgets them.
 struct Nowhere;
@@ -31,6 +41,13 @@ struct Nowhere;
 impl BlobSink for Nowhere {
     fn write(&self, _index: u32, _offset: u64, bytes: &[u8]) -> std::io::Result<()> {
         black_box(bytes);
+        Ok(())
+    }
+}
+
+impl WriteAt for Nowhere {
+    fn write_all_at(&self, buf: &[u8], _offset: u64) -> std::io::Result<()> {
+        black_box(buf);
         Ok(())
     }
 }
@@ -93,6 +110,68 @@ fn stream(c: &mut Criterion) {
     group.finish();
 }
 
+fn metadata_and_structures(c: &mut Criterion) {
+    for subject in subjects() {
+        let wim = Wim::open(File::open(&subject.path).unwrap()).unwrap();
+        let mut group = c.benchmark_group("metadata");
+        group.bench_function(BenchmarkId::from_parameter(&subject.name), |b| {
+            b.iter(|| wim.tree(1, SourceId(0)).unwrap());
+        });
+        group.finish();
+        let tree = wim.tree(1, SourceId(0)).unwrap();
+        let options = VolumeOptions::default();
+        let options = VolumeOptions { size: Volume::minimum_size(&tree, &options).unwrap(), ..options };
+        let mut group = c.benchmark_group("structures");
+        group.bench_function(BenchmarkId::from_parameter(&subject.name), |b| {
+            b.iter(|| {
+                let volume = Volume::lay_out(&tree, &options).unwrap();
+                let zeros = |placement: usize| {
+                    let len = volume.placements()[placement].content.len();
+                    Some(Arc::from(vec![0; usize::try_from(len).unwrap()]))
+                };
+                volume.write_metadata(&zeros, &Nowhere).unwrap();
+            });
+        });
+        group.finish();
+    }
+}
+
+fn container(c: &mut Criterion) {
+    const SIZE: u64 = 1 << 30;
+    const PIECE: usize = 128 << 10;
+    let options = ContainerOptions {
+        format: Format::VhdxDynamic,
+        size: SIZE,
+        sector_size: 512,
+        block_size: None,
+        id: uuid::Uuid::from_u128(1),
+        time: nanovhd_tree::Filetime::default(),
+    };
+    let container = Container::plan(&options, std::slice::from_ref(&(0..SIZE))).unwrap();
+    let piece = vec![1; PIECE];
+    let mut group = c.benchmark_group("container");
+    group.throughput(Throughput::Bytes(SIZE));
+    group.bench_function("vhdx", |b| {
+        b.iter(|| {
+            let disk = container.create(&Nowhere);
+            for offset in (0..SIZE).step_by(PIECE) {
+                disk.write_all_at(&piece, offset).unwrap();
+            }
+            disk.finish().unwrap();
+        });
+    });
+    group.finish();
+}
+
+/// SHA-1 of pieces as the stream hashes them.
+fn digest(c: &mut Criterion) {
+    let piece = vec![1; 128 << 10];
+    let mut group = c.benchmark_group("sha1");
+    group.throughput(Throughput::Bytes(piece.len() as u64));
+    group.bench_function("128 KiB", |b| b.iter(|| Sha1::digest(black_box(&piece))));
+    group.finish();
+}
+
 fn plan_and_build(c: &mut Criterion) {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     for subject in subjects() {
@@ -135,6 +214,6 @@ fn verify(c: &mut Criterion, name: &str, media: &Media, disk: &Path) {
 criterion_group! {
     name = hot_path;
     config = Criterion::default().sample_size(10).warm_up_time(Duration::from_secs(1));
-    targets = decode, stream, plan_and_build
+    targets = decode, digest, stream, metadata_and_structures, container, plan_and_build
 }
 criterion_main!(hot_path);
