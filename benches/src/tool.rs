@@ -44,6 +44,28 @@ impl Nanovhd {
         Ok(Self { path, knows_no_sync })
     }
 
+    /// What a build of `image` would be. Another process finds it out, because memory that this one had at its
+    /// peak would be counted for those that it starts.
+    ///
+    /// # Errors
+    /// What nanovhd says, or that it says something else than expected.
+    pub fn plan(&self, wim: &Path, image: u32) -> io::Result<Planned> {
+        let mut command = Command::new(&self.path);
+        command.arg("plan").arg("-m").arg(wim).args(["--image", &image.to_string(), "--json"]);
+        let output = command.args(["--bcd-template", "builtin"]).output()?;
+        if !output.status.success() {
+            return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim_end().to_owned()));
+        }
+        let plan: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+        let number = |value: &serde_json::Value, name: &str| {
+            value.as_u64().ok_or_else(|| io::Error::other(format!("nanovhd plan --json gives no {name}")))
+        };
+        Ok(Planned {
+            unpacked: number(&plan["contents"]["bytes"], "contents.bytes")?,
+            disk: number(&plan["disk"]["size"], "disk.size")?,
+        })
+    }
+
     /// A build of `image` to `output`.
     pub fn build(&self, wim: &Path, image: u32, output: &Path, manner: Manner) -> Command {
         let mut command = Command::new(&self.path);
@@ -69,6 +91,15 @@ impl Nanovhd {
         }
         command
     }
+}
+
+/// What nanovhd says that it would build.
+#[derive(Debug, Clone, Copy)]
+pub struct Planned {
+    /// Bytes of contents.
+    pub unpacked: u64,
+    /// Bytes of the virtual disk.
+    pub disk: u64,
 }
 
 /// How a build is done.

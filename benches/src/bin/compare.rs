@@ -10,11 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::Parser;
-use nanovhd::{Media, Recipe};
 use nanovhd_benches::machine::Machine;
 use nanovhd_benches::outcome::{Outcome, end};
 use nanovhd_benches::results::{ComparedWim, Comparison, Run, Spread, Step, median_steps, peak, save, seconds};
-use nanovhd_benches::tool::{Manner, Nanovhd, Peer};
+use nanovhd_benches::tool::{Manner, Nanovhd, Peer, Planned};
 use nanovhd_benches::{files, process, subjects};
 
 /// Sets nanovhd beside the tool chain of Linux distributions.
@@ -86,7 +85,8 @@ struct Bench {
 
 impl Bench {
     fn compare(&self, wim: &Path) -> Outcome<ComparedWim> {
-        let (unpacked, mib) = facts(wim, self.image)?;
+        let Planned { unpacked, disk } = self.nanovhd.plan(wim, self.image)?;
+        let mib = disk.div_ceil(1 << 20);
         let mut compared = ComparedWim {
             name: subjects::name(wim),
             stored: wim.metadata()?.len(),
@@ -138,15 +138,6 @@ impl Bench {
         files::remove(&output)?;
         Ok(run)
     }
-}
-
-/// Bytes of contents, and the size in MiB of the disk that nanovhd makes for them, so that the peer makes the same.
-fn facts(wim: &Path, image: u32) -> Outcome<(u64, u64)> {
-    let media = Media::open(wim)?;
-    let recipe = Recipe::new().image(image.to_string().parse()?).bcd_template(nanovhd::BcdTemplate::Builtin);
-    let plan = recipe.plan(&media)?;
-    let outline = plan.outline();
-    Ok((outline.contents.bytes.0, outline.disk.size.0.div_ceil(1 << 20)))
 }
 
 fn run(output: &Path, taken: process::Taken, steps: Vec<Step>) -> Outcome<Run> {

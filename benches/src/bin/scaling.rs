@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use nanovhd::{BcdTemplate, Media, Recipe};
 use nanovhd_benches::machine::Machine;
 use nanovhd_benches::outcome::{Outcome, end};
 use nanovhd_benches::results::{Point, ScaledWim, Scaling, save};
@@ -80,10 +79,7 @@ fn measure(
     nanovhd: &Nanovhd,
     output: &Path,
 ) -> Outcome<ScaledWim> {
-    let media = Media::open(wim)?;
-    let recipe = Recipe::new().image(arguments.image.to_string().parse()?).bcd_template(BcdTemplate::Builtin);
-    let unpacked = recipe.plan(&media)?.outline().contents.bytes.0;
-    drop(media);
+    let unpacked = nanovhd.plan(wim, arguments.image)?.unpacked;
     let points = threads.iter().map(|&threads| Point { threads, decode: Vec::new(), build: Vec::new() });
     let mut points: Vec<Point> = points.collect();
     decode(wim, NonZeroUsize::MIN)?; // warm-up
