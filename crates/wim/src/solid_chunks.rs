@@ -108,46 +108,51 @@ pub(crate) struct ChunkRun {
     pub(crate) range: Range<u64>,
 }
 
-/// Memory for decoding chunks, and the decoder: used again and again.
+/// A decoder and memory for what it reads: used again and again.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers {
+pub(crate) struct Decoding {
     input: Vec<u8>,
-    output: Vec<u8>,
     decoder: Decoder,
 }
 
-impl Buffers {
-    /// Reads a run of chunks at once and decodes them: as far as they can be decoded, and what is
-    /// wrong with the first that can't.
-    pub(crate) fn decode<R: ReadAt>(&mut self, parts: &Parts<R>, run: &ChunkRun) -> (&[u8], Option<ResourceError>) {
+impl Decoding {
+    /// Reads a run of chunks at once and decodes them to the start of `output`, which is made longer if
+    /// need be: gives how many bytes could be decoded, and what is wrong with the first that couldn't.
+    pub(crate) fn decode<R: ReadAt>(
+        &mut self,
+        parts: &Parts<R>,
+        run: &ChunkRun,
+        output: &mut Vec<u8>,
+    ) -> (usize, Option<ResourceError>) {
         let (file, name) = (parts.get(run.resource.part).0, parts.name(run.resource.part));
-        let Some(&Chunk { offset, .. }) = run.chunks.first() else { return (&[], None) };
+        let Some(&Chunk { offset, .. }) = run.chunks.first() else { return (0, None) };
         let stored = run.chunks.iter().map(|chunk| chunk.stored).sum();
         let len = run.chunks.iter().map(|chunk| chunk.len).sum();
         grow(&mut self.input, stored);
         if let Err(source) = file.read_exact_at(&mut self.input[..stored], offset) {
-            return (&[], Some(ResourceError::Read { file: name, offset, source }));
+            return (0, Some(ResourceError::Read { file: name, offset, source }));
         }
-        grow(&mut self.output, len);
+        grow(output, len);
         let format = Format { compression: run.resource.compression, chunk_size: run.resource.chunk_size };
         let (mut input, mut done) = (&self.input[..stored], 0);
         for &Chunk { number, offset, stored, len } in &run.chunks {
             let (from, rest) = input.split_at(stored);
             input = rest;
-            if let Err(cause) = self.decoder.decode(format, from, &mut self.output[done..done + len]) {
+            if let Err(cause) = self.decoder.decode(format, from, &mut output[done..done + len]) {
                 let error = ResourceError::Corrupt { chunk: number, file: name, offset, cause: cause.into() };
-                return (&self.output[..done], Some(error));
+                return (done, Some(error));
             }
             done += len;
         }
-        (&self.output[..done], None)
+        (done, None)
     }
 }
 
 /// Keeps the chunk that was read last, for those who ask for one blob after the other.
 #[derive(Debug, Default)]
 pub(crate) struct LastChunk {
-    buffers: Buffers,
+    decoding: Decoding,
+    output: Vec<u8>,
     /// Number of the resource, of the chunk, and its length.
     holds: Option<(u32, u64, usize)>,
 }
@@ -192,12 +197,12 @@ impl LastChunk {
         if self.holds != Some(wanted) {
             self.holds = None;
             let run = ChunkRun { resource: *resource, chunks: vec![chunk], range };
-            if let (_, Some(error)) = self.buffers.decode(parts, &run) {
+            if let (_, Some(error)) = self.decoding.decode(parts, &run, &mut self.output) {
                 return Err(error);
             }
             self.holds = Some(wanted);
         }
-        Ok(&self.buffers.output[..chunk.len])
+        Ok(&self.output[..chunk.len])
     }
 }
 

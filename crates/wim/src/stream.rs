@@ -249,7 +249,9 @@ pub(crate) fn stream<R: ReadAt>(
     // Workers hold a chunk each, which hardly any file makes long.
     let possible = usize::try_from(solid::DECODED / parts.longest_chunk().max(1)).unwrap_or(usize::MAX);
     let threads = threads.get().min(useful).min(possible);
-    let queue = Queue { parts, table, wanted, state: Mutex::default(), changed: Condvar::new() };
+    let workers = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
+    let state = State { solid: solid::Progress::new(workers), ..State::default() };
+    let queue = Queue { parts, table, wanted, state: Mutex::new(state), changed: Condvar::new() };
     std::thread::scope(|scope| {
         // The calling thread is one of the workers.
         for _ in 1..threads {
@@ -298,6 +300,7 @@ struct State {
 enum Work<'q> {
     Blobs(&'q [u32]),
     Chunks(solid::Task),
+    Share(solid::Share),
 }
 
 /// Where workers stop because of an error.
@@ -401,7 +404,11 @@ impl<'q, R: ReadAt> Queue<'q, R> {
         while let Some(work) = self.take() {
             let result = match work {
                 Work::Blobs(batch) => self.batch(&mut reader, batch, sink),
-                Work::Chunks(task) => self.chunks(task, sink),
+                Work::Chunks(task) => {
+                    self.chunks(task);
+                    Ok(())
+                }
+                Work::Share(share) => self.share(share, sink),
             };
             if let Err(error) = result {
                 self.fail(error);
@@ -446,29 +453,31 @@ impl<'q, R: ReadAt> Queue<'q, R> {
         result.and_then(|()| sink.finish(index).map_err(sink_error)).or_else(Interrupted::error)
     }
 
-    /// The next piece of work. Waits while there is no memory for it.
+    /// The next piece of work. Waits while there is no memory for it, or may be some later.
     fn take(&self) -> Option<Work<'q>> {
         let mut state = self.lock();
         loop {
-            let &first = self.wanted.get(state.next)?;
-            if state.stop.stops(first) {
-                return None;
+            let stop = state.stop;
+            let first = self.wanted.get(state.next).copied().filter(|&first| !stop.stops(first));
+            let solid = first.and_then(|first| Some((first, self.blob(first).solid?)));
+            if let Some(task) = solid.and_then(|(first, place)| self.take_chunks(&mut state, first, place)) {
+                return Some(Work::Chunks(task));
             }
-            let Some(place) = self.blob(first).solid else {
+            if let Some(share) = state.solid.take_share(stop) {
+                return Some(Work::Share(share));
+            }
+            if first.is_some() && solid.is_none() {
                 let count = self.batch_len(&self.wanted[state.next..]);
                 let from = state.next;
                 state.next += count;
                 return Some(Work::Blobs(&self.wanted[from..][..count]));
-            };
-            match self.take_chunks(&mut state, first, place) {
-                Ok(Some(task)) => return Some(Work::Chunks(task)),
-                Ok(None) => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Err(error) => {
-                    state.fail(error);
-                    self.changed.notify_all();
-                    return None;
-                }
             }
+            // Where a table tells no more, nothing is left that could still come first.
+            let is_left = self.wanted.get(state.next).is_some_and(|&next| !stop.stops(next));
+            if !is_left && !state.solid.is_pending(stop) {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 

@@ -4,30 +4,33 @@
 //!   chunks:    ├──────── k ────────┼─────── k+1 ───────┼─── …
 //!   blobs:   ────┼─ a ─┼─ b ─┼── c ──────┼─ d ─┼── e ─────────
 //!
-//!   worker of k+1:  decode ─► d, then the start of e ─► wait for c's SHA-1 so far ─► rest of c
+//!   one worker:  decode k   ───────────► decode k+2 ──────────► …
+//!   another:     decode k+1 ─────► a, b ► start of c ► rest of c, d ► …
 //! ```
 //!
-//! Each worker takes the next chunk that something is wanted of (several, if they are small) and
-//! decodes it whole. A blob that goes over the end of a chunk is handed over, with its unfinished
-//! SHA-1, to the worker of the next chunk, who comes to it last and so seldom waits. Chunks are taken in
-//! order, so what is waited for is already being worked on, and every chunk is decoded once.
+//! Decoding takes most of the time, so a worker first looks whether there is memory for the next chunk
+//! that something is wanted of (several, if they are small), and decodes it whole. If there is
+//! none, or no chunk is left, it hashes and hands on the next blobs of those that lie decoded,
+//! whoever decoded them. So all have work until the last blob, even if there are fewer chunks than
+//! workers. Only of blobs that go over the end of a chunk, the second piece has to wait for the first,
+//! which leaves its unfinished SHA-1.
 //!
 //! Decoded chunks take most of the memory: Windows makes them 64 MiB long. So that it stays the same
 //! on a machine with many cores, only [`DECODED`] bytes of chunks are being worked on at a time, and
-//! workers give the buffers back after each. The compressed chunks come on top, and are shorter.
+//! buffers are used again. The compressed chunks come on top, and are shorter.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::PoisonError;
+use std::sync::Arc;
 
 use nanovhd_tree::ReadAt;
 use sha1::{Digest, Sha1};
 
-use super::{BlobError, BlobSink, Interrupted, Queue, State, StreamError};
-use crate::blob_table::Blob;
+use super::{BlobError, BlobSink, Interrupted, Queue, State, Stop, StreamError};
 use crate::reader::ResourceError;
 use crate::solid::SolidPlace;
-use crate::solid_chunks::{Buffers, ChunkRun, Chunks};
+use crate::solid_chunks::{ChunkRun, Chunks, Decoding};
 
 /// Bytes of decoded chunks that are in memory at a time: three of the longest chunks. One is
 /// always possible.
@@ -39,6 +42,9 @@ const RUN: u64 = 1 << 20;
 /// Tasks of that size that are worked on at a time.
 pub(super) const MOST_TASKS: usize = (DECODED / RUN) as usize;
 
+/// How much of a decoded chunk a worker takes at once, in whole pieces of blobs.
+const SHARE: usize = 1 << 20;
+
 /// How much is handed on at once: fits the second-level cache, so that the sink finds there what was
 /// hashed.
 const PIECE: usize = 256 << 10;
@@ -48,11 +54,20 @@ const PIECE: usize = 256 << 10;
 pub(super) struct Progress {
     /// The resource that is being taken from.
     walk: Option<Walk>,
-    /// Bytes of decoded chunks that workers have.
+    /// How many tasks there may be at a time, besides what memory there is.
+    most: usize,
+    /// How many tasks were taken: the number of the next one.
+    taken: u64,
+    /// Bytes of chunks that are being decoded, or were and lie there.
     in_work: u64,
-    /// Buffers that no worker has. The last one is taken first, so that only as many become large
-    /// as are needed at a time.
-    spare: Vec<Buffers>,
+    /// Tasks of which the chunks are being decoded.
+    decoding: usize,
+    /// Chunks that lie decoded, in the order of the file.
+    ready: Vec<Ready>,
+    /// What no task has. The last one is taken first, so that only as many become large as are
+    /// needed at a time.
+    spare: Vec<Decoding>,
+    spare_outputs: Vec<Vec<u8>>,
     /// The SHA-1 of blobs up to the end of a chunk: number of the blob and length so far.
     unfinished: HashMap<(u32, u64), Sha1>,
 }
@@ -66,43 +81,142 @@ struct Walk {
 
 /// Chunks to decode, and the blobs to make of them.
 pub(super) struct Task {
+    number: u64,
     run: ChunkRun,
     /// Of the list of wanted blobs; all have bytes in the chunks.
     wanted: Range<usize>,
-    buffers: Buffers,
+    decoding: Decoding,
+    output: Vec<u8>,
 }
 
-/// What a task has of a blob.
-struct Piece<'p> {
+/// Chunks that were decoded and the pieces of blobs that no worker has.
+struct Ready {
+    /// That of the task.
+    number: u64,
+    output: Arc<Vec<u8>>,
+    /// Bytes that count as being worked on.
+    len: u64,
+    /// That of the blob that began in a chunk before.
+    continued: Option<Piece>,
+    begun: VecDeque<Piece>,
+    /// How many workers have some.
+    shares: usize,
+}
+
+/// What a chunk has of a blob.
+struct Piece {
     index: u32,
-    blob: &'p Blob,
     /// Where it starts in the blob.
     from: u64,
-    /// Where it lies in the decoded chunks.
-    range: Range<usize>,
+    content: Content,
 }
 
-impl Piece<'_> {
-    /// Where it ends in the blob.
-    fn end(&self) -> u64 {
-        self.from + self.range.len() as u64
+enum Content {
+    /// Where it lies among the decoded bytes.
+    At(Range<usize>),
+    /// Why it could not be decoded. Nothing after it could either.
+    Not(ResourceError),
+}
+
+/// Pieces for a worker to hand on.
+pub(super) struct Share {
+    /// The number of their task.
+    number: u64,
+    output: Arc<Vec<u8>>,
+    pieces: Vec<Piece>,
+    /// The SHA-1 of what comes before the first of them in its blob.
+    hasher: Sha1,
+}
+
+impl Progress {
+    /// Nothing was done yet, by so many workers.
+    pub(super) fn new(workers: NonZeroUsize) -> Self {
+        // One more than workers, so that the next chunk is begun before the last blob of one before
+        // it is handed on. A single worker would only wait for more memory.
+        let most = if workers.get() == 1 { 1 } else { workers.get().saturating_add(1) };
+        Self { most, ..Self::default() }
+    }
+
+    /// Whether there is memory for a task of so many bytes.
+    fn has_room(&self, need: u64) -> bool {
+        let tasks = self.decoding + self.ready.len();
+        tasks == 0 || tasks < self.most && self.in_work + need <= DECODED
+    }
+
+    /// Whether something may still be to hand on, now or later.
+    pub(super) fn is_pending(&self, stop: Stop) -> bool {
+        let is_wanted = |piece: Option<&Piece>| piece.is_some_and(|piece| !stop.stops(piece.index));
+        self.decoding > 0 && stop != Stop::Now
+            || self.ready.iter().any(|ready| is_wanted(ready.continued.as_ref()) || is_wanted(ready.begun.front()))
+    }
+
+    /// The next pieces to hand on, if there are any whose SHA-1 so far is known.
+    pub(super) fn take_share(&mut self, stop: Stop) -> Option<Share> {
+        let Self { ready, unfinished, .. } = self;
+        ready.iter_mut().find_map(|ready| ready.share(unfinished, stop))
+    }
+
+    /// Puts decoded chunks among those that lie there.
+    fn add(&mut self, ready: Ready) {
+        let place = self.ready.partition_point(|other| other.number < ready.number);
+        let number = ready.number;
+        self.ready.insert(place, ready);
+        self.remove_if_done(number);
+    }
+
+    /// Gives the memory back of chunks of which all was handed on.
+    fn remove_if_done(&mut self, number: u64) {
+        let Some(place) = self.ready.iter().position(|ready| ready.number == number) else { return };
+        let ready = &self.ready[place];
+        if ready.shares > 0 || ready.continued.is_some() || !ready.begun.is_empty() {
+            return;
+        }
+        let Ready { len, output, .. } = self.ready.remove(place);
+        self.in_work -= len;
+        self.spare_outputs.extend(Arc::into_inner(output));
+    }
+}
+
+impl Ready {
+    fn share(&mut self, unfinished: &mut HashMap<(u32, u64), Sha1>, stop: Stop) -> Option<Share> {
+        let before = self.continued.take_if(|piece| unfinished.contains_key(&(piece.index, piece.from)));
+        let hasher = before.as_ref().and_then(|piece| unfinished.remove(&(piece.index, piece.from)));
+        let mut pieces = Vec::from_iter(before);
+        let mut len = pieces.iter().map(Piece::len).sum::<usize>();
+        while len < SHARE
+            && self.begun.front().is_some_and(|piece| !stop.stops(piece.index))
+            && let Some(piece) = self.begun.pop_front()
+        {
+            len += piece.len();
+            pieces.push(piece);
+        }
+        if pieces.is_empty() {
+            return None;
+        }
+        self.shares += 1;
+        let output = Arc::clone(&self.output);
+        Some(Share { number: self.number, output, pieces, hasher: hasher.unwrap_or_default() })
+    }
+}
+
+impl Piece {
+    fn len(&self) -> usize {
+        match &self.content {
+            Content::At(range) => range.len(),
+            Content::Not(_) => 0,
+        }
     }
 }
 
 impl<R: ReadAt> Queue<'_, R> {
     /// The next chunks, of which `first` is the first blob that is wanted; `None` if there is no
-    /// memory for them now.
-    pub(super) fn take_chunks(
-        &self,
-        state: &mut State,
-        first: u32,
-        place: SolidPlace,
-    ) -> Result<Option<Task>, StreamError> {
+    /// memory for them now, or the table does not tell where they lie.
+    pub(super) fn take_chunks(&self, state: &mut State, first: u32, place: SolidPlace) -> Option<Task> {
         let resource = &self.table.solid[place.resource as usize];
         let State { next, solid, .. } = state;
         let need = RUN.max(resource.chunk_size.into()).min(resource.len);
-        if solid.in_work > 0 && solid.in_work + need > DECODED {
-            return Ok(None);
+        if !solid.has_room(need) {
+            return None;
         }
         let walk = match &mut solid.walk {
             Some(walk) if walk.resource == place.resource => walk,
@@ -111,16 +225,31 @@ impl<R: ReadAt> Queue<'_, R> {
                 walk.insert(Walk { resource: place.resource, chunks, taken: 0 })
             }
         };
+        let number = solid.taken;
+        solid.taken += 1;
         let run = self.run(walk, *next, place);
-        let (run, count) = run.map_err(|cause| BlobError::new(first, self.blob(first), cause))?;
+        let (run, count) = match run {
+            Ok(run) => run,
+            Err(cause) => {
+                // Told when the blob comes to that place, for it may have faults before it. What
+                // comes after this blob will not be told of.
+                let from = walk.taken.saturating_sub(place.offset);
+                let piece = Piece { index: first, from, content: Content::Not(cause) };
+                solid.add(Ready::new(number, Vec::new(), 0, [piece]));
+                *next = self.wanted.len();
+                return None;
+            }
+        };
         walk.taken = run.range.end;
         let wanted = *next..*next + count;
         // A blob that goes on is taken again with the next chunks.
         let goes_on = self.solid_end(self.wanted[wanted.end - 1]) > run.range.end;
         *next = wanted.end - usize::from(goes_on);
         solid.in_work += run.range.end - run.range.start;
-        let buffers = solid.spare.pop().unwrap_or_default();
-        Ok(Some(Task { run, wanted, buffers }))
+        solid.decoding += 1;
+        let (decoding, output) =
+            (solid.spare.pop().unwrap_or_default(), solid.spare_outputs.pop().unwrap_or_default());
+        Some(Task { number, run, wanted, decoding, output })
     }
 
     /// Chunks from the first on that anything is wanted of, and how many of the wanted blobs from
@@ -168,69 +297,82 @@ impl<R: ReadAt> Queue<'_, R> {
         blob.solid.map_or(0, |place| place.offset + blob.len)
     }
 
-    pub(super) fn chunks(&self, mut task: Task, sink: &dyn BlobSink) -> Result<(), StreamError> {
-        let result = self.deliver(&mut task, sink);
+    /// Decodes chunks for whoever has time to hand on what they hold.
+    pub(super) fn chunks(&self, task: Task) {
+        let Task { number, run, wanted, mut decoding, mut output } = task;
+        let stops = self.stops(self.wanted[wanted.start]);
+        let (len, fault) = if stops { (0, None) } else { decoding.decode(self.parts, &run, &mut output) };
+        let pieces = if stops { Vec::new() } else { self.pieces(&run, wanted, len, fault) };
+        let ready = Ready::new(number, output, run.range.end - run.range.start, pieces);
         let mut state = self.lock();
-        state.solid.in_work -= task.run.range.end - task.run.range.start;
-        state.solid.spare.push(task.buffers);
+        state.solid.decoding -= 1;
+        state.solid.spare.push(decoding);
+        state.solid.add(ready);
         drop(state);
         self.changed.notify_all();
-        result
     }
 
-    fn deliver(&self, task: &mut Task, sink: &dyn BlobSink) -> Result<(), StreamError> {
-        if self.stops(self.wanted[task.wanted.start]) {
-            return Ok(());
-        }
-        let Task { run, wanted, buffers } = task;
-        let (bytes, mut fault) = buffers.decode(self.parts, run);
-        let mut pieces = self.pieces(run, wanted.clone()).peekable();
-        // The blob that began before comes last, for others may still work on that. If it can't be
-        // decoded, nothing after it can be.
-        let continued = pieces.next_if(|piece| piece.from > 0);
-        let begun = match &continued {
-            Some(piece) if piece.range.end > bytes.len() => Ok(()),
-            _ => pieces.try_for_each(|piece| self.piece(&piece, Sha1::new(), (bytes, &mut fault), sink)),
-        };
-        let continued = continued.map_or(Ok(()), |piece| {
-            let hasher = self.unfinished(&piece)?;
-            self.piece(&piece, hasher, (bytes, &mut fault), sink)
-        });
-        // An error of the blob that comes first in the file is the one to tell.
-        continued.or_else(Interrupted::error).and_then(|()| begun.or_else(Interrupted::error))
-    }
-
-    /// The pieces of blobs in the chunks, each blob once.
-    fn pieces<'p>(&'p self, run: &'p ChunkRun, wanted: Range<usize>) -> impl Iterator<Item = Piece<'p>> {
-        let mut previous = None;
-        let wanted = self.wanted[wanted].iter().filter(move |&&index| previous.replace(index) != Some(index));
-        wanted.filter_map(|&index| {
+    /// The pieces of blobs in chunks of which `decoded` bytes could be decoded, each blob once: up to
+    /// the first piece that needs more. That one takes the fault.
+    fn pieces(
+        &self,
+        run: &ChunkRun,
+        wanted: Range<usize>,
+        decoded: usize,
+        mut fault: Option<ResourceError>,
+    ) -> Vec<Piece> {
+        let mut pieces: Vec<Piece> = Vec::with_capacity(wanted.len());
+        for &index in &self.wanted[wanted] {
             let blob = self.blob(index);
-            let start = blob.solid?.offset;
+            let Some(place) = blob.solid.filter(|_| pieces.last().is_none_or(|last| last.index != index)) else {
+                continue;
+            };
+            let start = place.offset;
             let (from, to) = (start.max(run.range.start), (start + blob.len).min(run.range.end));
             let in_run = |offset: u64| usize::try_from(offset - run.range.start).unwrap_or(usize::MAX);
-            Some(Piece { index, blob, from: from - start, range: in_run(from)..in_run(to) })
-        })
+            let content = match fault.take() {
+                Some(fault) if in_run(to) > decoded => Content::Not(fault),
+                none_yet => {
+                    fault = none_yet;
+                    Content::At(in_run(from)..in_run(to))
+                }
+            };
+            let is_last = matches!(content, Content::Not(_));
+            pieces.push(Piece { index, from: from - start, content });
+            if is_last {
+                break;
+            }
+        }
+        pieces
     }
 
-    /// Hashes and hands on a piece of a blob. `fault` is what is wrong with the first byte that could not
-    /// be decoded, and the first blob that needs it takes it.
-    fn piece(
-        &self,
-        piece: &Piece<'_>,
-        mut hasher: Sha1,
-        (bytes, fault): (&[u8], &mut Option<ResourceError>),
-        sink: &dyn BlobSink,
-    ) -> Result<(), Interrupted> {
-        let &Piece { index, blob, ref range, .. } = piece;
-        let Some(bytes) = bytes.get(range.clone()) else {
-            // This is the first blob without: those after it are not come to.
-            let cause = fault.take().ok_or(Interrupted::ByOther)?;
-            return Err(BlobError::new(index, blob, cause).into());
+    /// Hands on pieces of blobs.
+    pub(super) fn share(&self, share: Share, sink: &dyn BlobSink) -> Result<(), StreamError> {
+        let Share { number, output, pieces, mut hasher } = share;
+        let mut pieces = pieces.into_iter();
+        let result = pieces.try_for_each(|piece| self.piece(piece, std::mem::take(&mut hasher), &output, sink));
+        drop(output);
+        let mut state = self.lock();
+        if let Some(ready) = state.solid.ready.iter_mut().find(|ready| ready.number == number) {
+            ready.shares -= 1;
+        }
+        state.solid.remove_if_done(number);
+        drop(state);
+        self.changed.notify_all();
+        result.or_else(Interrupted::error)
+    }
+
+    /// Hashes and hands on a piece of a blob.
+    fn piece(&self, piece: Piece, mut hasher: Sha1, output: &[u8], sink: &dyn BlobSink) -> Result<(), Interrupted> {
+        let Piece { index, from, content } = piece;
+        let blob = self.blob(index);
+        let range = match content {
+            Content::At(range) => range,
+            Content::Not(cause) => return Err(BlobError::new(index, blob, cause).into()),
         };
         let sink_error = |source| Interrupted::Error(StreamError::Sink { blob: index, source });
-        let mut at = piece.from;
-        for bytes in bytes.chunks(PIECE) {
+        let mut at = from;
+        for bytes in output[range].chunks(PIECE) {
             if self.stops(index) {
                 return Err(Interrupted::ByOther);
             }
@@ -238,7 +380,7 @@ impl<R: ReadAt> Queue<'_, R> {
             sink.write(index, at, bytes).map_err(sink_error)?;
             at += bytes.len() as u64;
         }
-        if piece.end() < blob.len {
+        if at < blob.len {
             self.lock().solid.unfinished.insert((index, at), hasher);
             self.changed.notify_all();
             return Ok(());
@@ -246,18 +388,13 @@ impl<R: ReadAt> Queue<'_, R> {
         BlobError::check((index, blob), hasher, self.parts.name(blob.part))?;
         sink.finish(index).map_err(sink_error)
     }
+}
 
-    /// The SHA-1 of a blob up to a piece, as soon as the piece before it is done.
-    fn unfinished(&self, piece: &Piece<'_>) -> Result<Sha1, Interrupted> {
-        let mut state = self.lock();
-        loop {
-            if let Some(hasher) = state.solid.unfinished.remove(&(piece.index, piece.from)) {
-                return Ok(hasher);
-            }
-            if state.stop.stops(piece.index) {
-                return Err(Interrupted::ByOther);
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
+impl Ready {
+    fn new(number: u64, output: Vec<u8>, len: u64, pieces: impl IntoIterator<Item = Piece>) -> Self {
+        let mut begun: VecDeque<Piece> = pieces.into_iter().collect();
+        let continues = begun.front().is_some_and(|piece| piece.from > 0);
+        let continued = if continues { begun.pop_front() } else { None };
+        Self { number, output: Arc::new(output), len, continued, begun, shares: 0 }
     }
 }
