@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nanovhd_tree::{Name, ReadAt};
 
 use crate::entry::{Entry, FileKind, Node, Stat};
-use crate::error::IsoError;
+use crate::error::{IsoError, Structure};
 use crate::file::IsoFile;
 use crate::input::Input;
 use crate::recognize::Recognized;
@@ -56,7 +56,7 @@ enum Volume {
 /// A file or directory as far as its description goes.
 pub(crate) struct Described {
     pub(crate) stat: Stat,
-    /// Where it lies; at least `stat.len` bytes.
+    /// Where it lies, `stat.len` bytes.
     pub(crate) runs: Runs,
 }
 
@@ -238,12 +238,12 @@ impl<R: ReadAt> Iso<R> {
         if stat.kind != FileKind::File {
             return Err(IsoError::NotAFile(entry.name.clone()));
         }
-        for run in runs.iter().take_while(|run| run.start < stat.len) {
+        for run in runs.iter() {
             if let Some(place) = run.place {
-                self.input.check(crate::Structure::Content, place, run.len.min(stat.len - run.start))?;
+                self.input.check(Structure::Content, place, run.len)?;
             }
         }
-        Ok(IsoFile::new(Arc::clone(&self.input), runs, stat.len, stat.modified))
+        Ok(IsoFile::new(Arc::clone(&self.input), runs, stat.modified))
     }
 
     fn describe(&self, entry: &Entry) -> Result<Described, IsoError> {

@@ -52,6 +52,8 @@
 mod entry;
 mod error;
 mod file;
+#[cfg(test)]
+mod hostile;
 mod input;
 mod iso;
 mod iso9660;

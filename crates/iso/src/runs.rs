@@ -34,6 +34,15 @@ impl Runs {
         Some(())
     }
 
+    /// Leaves the first `len` bytes.
+    pub(crate) fn truncate(&mut self, len: u64) {
+        self.list.retain_mut(|run| {
+            run.len = run.len.min(len.saturating_sub(run.start));
+            run.len > 0
+        });
+        self.len = self.len.min(len);
+    }
+
     /// How many bytes all parts have.
     pub(crate) fn len(&self) -> u64 {
         self.len
@@ -78,6 +87,11 @@ mod tests {
             assert_eq!(runs.at(offset), index.map(|i: usize| &expected[i]), "{offset}");
         }
         assert_eq!(runs.push(None, u64::MAX), None);
+        for (len, parts) in [(40, 3), (37, 3), (36, 2), (20, 2), (14, 1), (0, 0)] {
+            runs.truncate(len);
+            assert_eq!((runs.len(), runs.list.len()), (len.min(39), parts));
+            assert_eq!(runs.list.iter().map(|run| run.len).sum::<u64>(), runs.len());
+        }
         assert_eq!(Runs::default().at(0), None);
     }
 }

@@ -25,4 +25,6 @@ mod tag;
 mod volume;
 
 pub(crate) use partition::IcbAddress;
+#[cfg(test)]
+pub(crate) use tag::tests::{tag_len, tag_seal, tag_verify};
 pub(crate) use volume::Volume;

@@ -45,13 +45,13 @@ pub(crate) fn list<R: ReadAt>(
 
 fn read<R: ReadAt>(input: &Input<R>, icb: &Icb, mapped: &Mapped) -> Result<Vec<u8>, IsoError> {
     let (what, offset, len) = (Structure::Directory, icb.offset, icb.len);
-    // That its extents have no more bytes than the image was checked, but not that they aren't empty.
-    let most = MAX_DIRECTORY.min(input.len());
+    let most = MAX_DIRECTORY;
     let size = usize::try_from(len).ok().filter(|_| len <= most);
     let size = size.ok_or(IsoError::TooLong { what, offset, len, most })?;
+    // Recorded bytes are no more than those of the image, and there may be no others.
     for run in mapped.runs.iter() {
         match run.place {
-            Some(place) => input.check(what, place, run.len.min(len - run.start))?,
+            Some(place) => input.check(what, place, run.len)?,
             None => {
                 let (field, expected) = ("type of an extent", "0, recorded");
                 return Err(IsoError::Field { what, offset, field, found: 1, expected });

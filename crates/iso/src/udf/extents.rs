@@ -94,9 +94,10 @@ pub(crate) fn map<R: ReadAt>(
             // Extents of a file don't overlap, so that they have no more bytes than the image. With this,
             // neither time nor memory can be made to grow beyond the image.
             recorded += u64::from(extent.len);
-            if recorded > input.len() + u64::from(space.block_size) {
-                let most = input.len();
-                return Err(IsoError::TooLong { what: Structure::Content, offset, len: recorded, most });
+            if recorded > input.len() {
+                let what = Structure::Content;
+                let (offset, _) = space.locate(what, extent.partition, extent.block)?;
+                return Err(IsoError::PastEnd { what, offset, len: len - start, image_len: input.len() });
             }
             mapped.blocks.push((start, extent.block));
             space.map(&mut mapped.runs, Structure::Content, (extent.partition, extent.block), extent.len)?;
@@ -109,6 +110,8 @@ pub(crate) fn map<R: ReadAt>(
             })?;
         }
     }
+    // The last extent may be longer.
+    mapped.runs.truncate(len);
     Ok(mapped)
 }
 

@@ -20,6 +20,7 @@ pub(crate) mod tag_id {
     pub(crate) const FILE_IDENTIFIER: u16 = 257;
     pub(crate) const ALLOCATION_EXTENT: u16 = 258;
     pub(crate) const INDIRECT_ENTRY: u16 = 259;
+    pub(crate) const TERMINAL_ENTRY: u16 = 260;
     pub(crate) const FILE_ENTRY: u16 = 261;
     pub(crate) const EXTENDED_FILE_ENTRY: u16 = 266;
 }

@@ -112,7 +112,13 @@ impl Icb {
         if is_unrecorded(&bytes) {
             return Ok(None);
         }
-        tag::expect(&bytes, block, tag_id::INDIRECT_ENTRY).map_err(|fault| IsoError::Tag { what, offset, fault })?;
+        let fault = |fault| IsoError::Tag { what, offset, fault };
+        match tag::verify(&bytes, block).map_err(fault)? {
+            tag_id::INDIRECT_ENTRY => {}
+            // 4/14.8: there is room for no more.
+            tag_id::TERMINAL_ENTRY => return Ok(None),
+            found => return Err(fault(TagFault::Identifier { found, expected: tag_id::INDIRECT_ENTRY })),
+        }
         let next = whole::<IndirectEntry>(&bytes, offset)?.next.icb();
         if next.len == 0 {
             return Ok(None);

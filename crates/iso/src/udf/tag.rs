@@ -76,6 +76,26 @@ pub(crate) mod tests {
         bytes[..TAG_LEN].copy_from_slice(tag.as_bytes());
     }
 
+    /// The length of the structure at the start of `bytes` by its tag, if it fits.
+    pub(crate) fn tag_len(bytes: &[u8]) -> Option<usize> {
+        let (tag, _) = Tag::ref_from_prefix(bytes).ok()?;
+        let len = TAG_LEN + usize::from(tag.crc_len.get());
+        (len <= bytes.len()).then_some(len)
+    }
+
+    /// Whether the tag is right, wherever it should be.
+    pub(crate) fn tag_verify(bytes: &[u8]) -> bool {
+        let location = Tag::ref_from_prefix(bytes).map(|(tag, _)| tag.location.get());
+        location.is_ok_and(|location| verify(bytes, location).is_ok())
+    }
+
+    /// Makes a tag right that was so before what is behind it was changed.
+    pub(crate) fn tag_seal(bytes: &mut [u8]) {
+        let (tag, _) = Tag::ref_from_prefix(bytes).unwrap();
+        let (identifier, location) = (tag.identifier.get(), tag.location.get());
+        seal(bytes, identifier, location);
+    }
+
     #[test]
     fn the_crc_is_the_standards() {
         // The example of 3/7.2.6.
