@@ -321,6 +321,12 @@ impl<R: ReadAt> Wim<R> {
         metadata::build(image, &bytes, &self.table, source)
     }
 
+    /// What streaming works on.
+    #[cfg(test)]
+    pub(crate) fn parts_and_table(&self) -> (&Parts<R>, &BlobTable) {
+        (&self.parts, &self.table)
+    }
+
     /// The content of one blob, which must not be longer than [`Wim::MAX_READ_BLOB`]. Its SHA-1 is
     /// checked.
     ///

@@ -299,3 +299,128 @@ fn siblings_are_asked_for_by_name_and_errors_say_which() {
     let error = Wim::open_with_siblings(one, "a.swm", damaged).unwrap_err();
     assert!(matches!(error, OpenError::Part { part: 2, .. }), "{error}");
 }
+
+/// A file whose one image has its metadata in a solid resource, between two blobs.
+fn metadata_in_solid() -> (Built, Vec<u8>) {
+    let blobs = [noise(7, 50_000), noise(8, 40_000)];
+    let mut image = Image::new();
+    image.add(Node::file(0, "first", &blobs[0]));
+    image.add(Node::file(0, "second", &blobs[1]));
+    let metadata = image.metadata().bytes;
+    let solid = Some(Solid { chunk_size: 0x8000, format: LZMS, blobs: 3 });
+    // The metadata begin in the second chunk.
+    let xml = "\u{feff}<WIM><IMAGE INDEX=\"1\"><NAME>image</NAME></IMAGE></WIM>";
+    let xml = Some(xml.encode_utf16().flat_map(u16::to_le_bytes).collect());
+    let file = File { solid, xml, ..File::new(&[&blobs[0], &metadata, &blobs[1]]) };
+    let mut built = file.build();
+    put(&mut built.bytes, 0x2c, &1u32.to_le_bytes());
+    // After the entry of the resource and that of the first blob: solid, and metadata.
+    let flags = built.entry(2) + 7;
+    assert_eq!(built.bytes[flags], 0x10);
+    built.bytes[flags] |= 2;
+    (built, metadata)
+}
+
+#[test]
+fn metadata_may_lie_in_a_solid_resource() {
+    let (built, metadata) = metadata_in_solid();
+    let everything = read_everything(built.bytes.clone()).unwrap();
+    assert_eq!(everything.trees[0].walk().count(), 2);
+    assert_eq!(everything.contents, [noise(7, 50_000), noise(8, 40_000)]);
+    let step = metadata.len() / 10;
+    for at in built.blobs[1].clone().step_by(step) {
+        let damaged = built.with(at, &[built.bytes[at] ^ 1]);
+        let wim = Wim::open(damaged).unwrap();
+        let error = wim.tree(1, SourceId(0)).unwrap_err();
+        assert!(matches!(error, MetadataError::Digest { image: 1, .. }), "{error}");
+        // The blobs beside it are whole.
+        wim.stream(&[0, 1], TWO, &Contents::default()).unwrap();
+    }
+    let sizes = resource(&built, 0) + HEADER;
+    let wim = Wim::open(built.with(sizes + 4, &0xffff_u32.to_le_bytes())).unwrap();
+    let error = wim.tree(1, SourceId(0)).unwrap_err();
+    let MetadataError::Resource { image: 1, cause: ResourceError::Corrupt { chunk: 1, .. } } = error else {
+        panic!("{error}")
+    };
+}
+
+#[test]
+fn a_solid_resource_may_lie_in_any_part_of_a_set() {
+    let blobs: Vec<Vec<u8>> = (1..5).map(|n| noise(n, 30_000 * usize::try_from(n).unwrap())).collect();
+    let slices: Vec<&[u8]> = blobs.iter().map(Vec::as_slice).collect();
+    let mut image = Image::new();
+    for (n, blob) in blobs.iter().enumerate() {
+        image.add(Node::file(0, &format!("file {n}"), blob));
+    }
+    for format in 1..=LZMS {
+        let solid = Some(Solid { chunk_size: 0x8000, format, blobs: 2 });
+        let first = File { part: (1, 2), solid, ..File::of(&image, &[]) }.build().bytes;
+        let second = File { part: (2, 2), solid, ..File::new(&slices) }.build();
+        let wim = Wim::open_parts(vec![&first, &second.bytes]).unwrap();
+        assert_eq!(wim.solid_resources().iter().map(|resource| resource.part).collect::<Vec<_>>(), [2, 2]);
+        assert_eq!(wim.tree(1, SourceId(0)).unwrap().walk().count(), 4);
+        let sink = Contents::default();
+        wim.stream(&[0, 1, 2, 3], TWO, &sink).unwrap();
+        assert_eq!(sink.0.into_inner().unwrap(), blobs);
+        let place = second.blobs[2].start;
+        let damaged = second.with(place, &[second.bytes[place] ^ 1]);
+        let wim = Wim::open_parts(vec![&first, &damaged]).unwrap();
+        for error in [wim.read_blob(2).unwrap_err(), stream_error(&wim, ONE), stream_error(&wim, TWO)] {
+            let BlobError::Digest { blob: 2, file, .. } = error else { panic!("{error}") };
+            assert_eq!(file, InFile { part: Some(2) });
+        }
+    }
+}
+
+fn stream_error<R: nanovhd_tree::ReadAt>(wim: &Wim<R>, threads: NonZeroUsize) -> BlobError {
+    let all: Vec<u32> = (0..).take(wim.blobs().len()).collect();
+    match wim.stream(&all, threads, &Contents::default()).unwrap_err() {
+        StreamError::Blob(error) => error,
+        error => panic!("{error}"),
+    }
+}
+
+#[test]
+fn a_solid_resource_that_nothing_refers_to_is_only_read_when_asked_for() {
+    let blobs: Vec<Vec<u8>> = (1..6).map(|n| noise(n, 50_000)).collect();
+    let slices: Vec<&[u8]> = blobs.iter().map(Vec::as_slice).collect();
+    let mut image = Image::new();
+    image.add(Node::file(0, "used", &blobs[0]));
+    let solid = Some(Solid { chunk_size: 0x8000, format: LZMS, blobs: 3 });
+    let built = File { solid, ..File::of(&image, &slices) }.build();
+    // The table of the second resource, and what is in it, are damaged.
+    let sizes = resource(&built, 1) + HEADER;
+    let mut bytes = built.with(sizes, &u32::MAX.to_le_bytes());
+    bytes[built.blobs[4].start] ^= 1;
+    let wim = Wim::open(bytes).unwrap();
+    wim.tree(1, SourceId(0)).unwrap();
+    let sink = Contents::default();
+    wim.stream(&[0, 1, 2], TWO, &sink).unwrap();
+    assert_eq!(sink.0.into_inner().unwrap(), blobs[..3]);
+    assert_eq!(stream_error(&wim, TWO).blob(), 3);
+}
+
+#[test]
+fn of_two_faults_of_a_blob_the_first_is_told_with_any_number_of_threads() {
+    let blobs: Vec<Vec<u8>> = (1..4).map(|n| noise(n, 300_000)).collect();
+    let slices: Vec<&[u8]> = blobs.iter().map(Vec::as_slice).collect();
+    let solid = Some(Solid { chunk_size: 0x8000, format: LZMS, blobs: 3 });
+    let built = File { solid, ..File::new(&slices) }.build();
+    let sizes = resource(&built, 0) + HEADER;
+    // Blob 1 is in chunks 9 to 18. Noise that is said to be compressed is no chunk, and it moves what
+    // comes after it; a length of nothing is refused by the table's reader, far ahead.
+    let mut table = built.with(sizes + 4 * 12, &0u32.to_le_bytes());
+    assert!(matches!(
+        stream_error(&Wim::open(table.clone()).unwrap(), ONE),
+        BlobError::Corrupt { blob: 1, chunk: 12, .. }
+    ));
+    put(&mut table, sizes + 4 * 10, &0x7ffe_u32.to_le_bytes());
+    let wim = Wim::open(table).unwrap();
+    for threads in [1, 2, 3, 8, 64] {
+        for _ in 0..5 {
+            let error = stream_error(&wim, NonZeroUsize::new(threads).unwrap());
+            let BlobError::Corrupt { blob: 1, chunk: 10, cause, .. } = error else { panic!("{threads}: {error}") };
+            assert!(matches!(cause, ChunkError::Decode(_)), "{cause}");
+        }
+    }
+}

@@ -54,8 +54,9 @@ const PIECE: usize = 256 << 10;
 pub(super) struct Progress {
     /// The resource that is being taken from.
     walk: Option<Walk>,
-    /// How many tasks there may be at a time, besides what memory there is.
+    /// How many tasks there may be at a time, and bytes of decoded chunks unless there is just one.
     most: usize,
+    memory: u64,
     /// How many tasks were taken: the number of the next one.
     taken: u64,
     /// Bytes of chunks that are being decoded, or were and lie there.
@@ -134,13 +135,13 @@ impl Progress {
         // One more than workers, so that the next chunk is begun before the last blob of one before
         // it is handed on. A single worker would only wait for more memory.
         let most = if workers.get() == 1 { 1 } else { workers.get().saturating_add(1) };
-        Self { most, ..Self::default() }
+        Self { most, memory: DECODED, ..Self::default() }
     }
 
     /// Whether there is memory for a task of so many bytes.
     fn has_room(&self, need: u64) -> bool {
         let tasks = self.decoding + self.ready.len();
-        tasks == 0 || tasks < self.most && self.in_work + need <= DECODED
+        tasks == 0 || tasks < self.most && self.in_work + need <= self.memory
     }
 
     /// Whether something may still be to hand on, now or later.
@@ -396,5 +397,105 @@ impl Ready {
         let continues = begun.front().is_some_and(|piece| piece.from > 0);
         let continued = if continues { begun.pop_front() } else { None };
         Self { number, output: Arc::new(output), len, continued, begun, shares: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Condvar, Mutex};
+
+    use super::*;
+    use crate::Wim;
+    use crate::testing::{Built, File, Solid, noise};
+
+    const CHUNK: usize = 1 << 20;
+
+    /// Chunks that are read from here, or are somewhere between there and the sink.
+    struct Watched {
+        bytes: Vec<u8>,
+        /// Where the chunks begin.
+        data: usize,
+        handed_on: Mutex<Vec<usize>>,
+        begun: AtomicUsize,
+        most: AtomicUsize,
+    }
+
+    impl ReadAt for Watched {
+        fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+            let at = usize::try_from(offset).unwrap();
+            if at >= self.data && buf.len() == CHUNK {
+                let begun = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
+                let handed_on = self.handed_on.lock().unwrap();
+                let done = handed_on.iter().filter(|&&bytes| bytes == CHUNK).count();
+                self.most.fetch_max(begun - done, Ordering::Relaxed);
+            }
+            self.bytes.read_at(buf, offset)
+        }
+
+        fn len(&self) -> io::Result<u64> {
+            Ok(self.bytes.len() as u64)
+        }
+    }
+
+    /// Takes its time, so that others could go too far ahead.
+    struct Slow<'s> {
+        watched: &'s Watched,
+        starts: Vec<usize>,
+    }
+
+    impl BlobSink for Slow<'_> {
+        fn write(&self, index: u32, offset: u64, bytes: &[u8]) -> io::Result<()> {
+            std::thread::sleep(std::time::Duration::from_micros(200));
+            let at = self.starts[index as usize] + usize::try_from(offset).unwrap();
+            let mut handed_on = self.watched.handed_on.lock().unwrap();
+            for at in at..at + bytes.len() {
+                handed_on[at / CHUNK] += 1;
+            }
+            Ok(())
+        }
+    }
+
+    fn built() -> (Built, Vec<usize>) {
+        // Longer than a chunk, and shorter.
+        let blobs: Vec<Vec<u8>> =
+            (0..24).zip([CHUNK * 3 / 2, 300_000, 70_000].into_iter().cycle()).map(|(n, len)| noise(n, len)).collect();
+        let slices: Vec<&[u8]> = blobs.iter().map(Vec::as_slice).collect();
+        let starts = blobs.iter().scan(0, |at, blob| Some(std::mem::replace(at, *at + blob.len()))).collect();
+        let solid = Some(Solid { chunk_size: 1 << 20, format: 3, blobs: 24 });
+        (File { solid, ..File::new(&slices) }.build(), starts)
+    }
+
+    #[test]
+    fn no_more_chunks_are_in_memory_than_there_may_be() {
+        let (built, starts) = built();
+        let chunks = (starts[23] + 70_000) / CHUNK;
+        let wanted: Vec<u32> = (0..24).collect();
+        for (workers, memory, most) in [(1, 3, 1), (2, 3, 3), (2, 2, 2), (7, 3, 3), (64, 3, 3), (7, 1, 1), (3, 9, 4)]
+        {
+            let handed_on = Mutex::new(vec![0; chunks + 1]);
+            let (begun, highest) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let data = built.blobs[0].start;
+            let watched = Watched { bytes: built.bytes.clone(), data, handed_on, begun, most: highest };
+            let wim = Wim::open(&watched).unwrap();
+            let progress = Progress::new(NonZeroUsize::new(workers).unwrap());
+            let solid = Progress { memory: memory * CHUNK as u64, ..progress };
+            let state = Mutex::new(State { solid, ..State::default() });
+            let (parts, table) = wim.parts_and_table();
+            let queue = Queue { parts, table, wanted: &wanted, state, changed: Condvar::new() };
+            let sink = Slow { watched: &watched, starts: starts.clone() };
+            std::thread::scope(|scope| {
+                (0..workers).for_each(|_| {
+                    scope.spawn(|| queue.work(&sink));
+                });
+            });
+            let state = queue.state.into_inner().unwrap();
+            assert!(state.error.is_none() && state.solid.in_work == 0 && state.solid.ready.is_empty());
+            assert_eq!(watched.begun.load(Ordering::Relaxed), chunks, "each is read once");
+            let found = watched.most.load(Ordering::Relaxed);
+            assert!(found <= most, "{found} chunks with {workers} workers and memory for {memory}");
+            assert!(state.solid.spare_outputs.len() <= most);
+        }
     }
 }

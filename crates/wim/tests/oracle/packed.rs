@@ -100,6 +100,51 @@ fn several_solid_resources_beside_other_blobs_are_read() {
     compare_ways(&wim);
 }
 
+/// What is wrong with the content, as streaming tells it.
+fn stream_fault(wim: &Wim<Vec<u8>>, threads: usize) -> Option<String> {
+    let all: Vec<u32> = (0..).take(wim.blobs().len()).collect();
+    let error = wim.stream(&all, NonZeroUsize::new(threads).unwrap(), &Keep::default()).err()?;
+    Some(format!("{error:?}"))
+}
+
+#[test]
+fn damage_of_solid_resources_is_told_alike_with_any_number_of_threads() {
+    if !is_there() {
+        return;
+    }
+    let (temp, root, _) = folder();
+    for (number, compression) in [Compression::Xpress, Compression::Lzx, Compression::Lzms].into_iter().enumerate() {
+        let out = temp.path().join(format!("{number}.esd"));
+        wimlib(&[
+            "capture".into(),
+            root.clone().into_os_string(),
+            out.clone().into_os_string(),
+            "--solid".into(),
+            format!("--solid-compress={compression}").into(),
+            "--solid-chunk-size=32768".into(),
+        ]);
+        let whole = fs::read(&out).unwrap();
+        let resource = open(&out).solid_resources()[0];
+        let first = usize::try_from(resource.offset).unwrap();
+        let mut faults = 0;
+        for n in 0..60 {
+            // Two places each, which are often in one chunk, blob, or both.
+            let mut damaged = whole.clone();
+            for place in [n, n * 7 + 3] {
+                let stored = usize::try_from(resource.stored_len).unwrap() - 16;
+                damaged[first + 16 + (place * 977) % stored] ^= 1 << (n % 8);
+            }
+            let wim = Wim::open(damaged).unwrap();
+            let fault = stream_fault(&wim, 1);
+            for threads in [2, 3, 9] {
+                assert_eq!(stream_fault(&wim, threads), fault, "{compression}, damage {n}, {threads} threads");
+            }
+            faults += usize::from(fault.is_some());
+        }
+        assert!(faults > 50, "{compression}: {faults} of 60 damages were noticed");
+    }
+}
+
 /// The parts of a set in a folder.
 fn split(whole: &Path, folder: &Path, mebibytes: &str) -> Vec<PathBuf> {
     fs::create_dir_all(folder).unwrap();
