@@ -144,6 +144,22 @@ impl<'a> Bits<'a> {
         self.take(count)
     }
 
+    /// What the fast loop works with: the buffer, how many bits of it count (in the low six bits),
+    /// and the bytes that come next, each word swapped.
+    #[inline(always)]
+    pub(super) fn parts(&self) -> (u64, u32, &'a [u8]) {
+        (self.buffer, self.left, self.rest)
+    }
+
+    /// Goes on where the fast loop, which took so many bytes, has left off.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "only six bits count")]
+    pub(super) fn resume(&mut self, buffer: u64, left: u64, taken: usize) {
+        self.buffer = buffer;
+        self.left = left as u32;
+        self.rest = &self.rest[taken..];
+    }
+
     /// Offset of `rest` in the input.
     #[inline(always)]
     fn next(&self) -> u64 {

@@ -44,7 +44,7 @@ fn copy_slow(out: &mut [u8], at: usize, offset: usize, length: usize) {
 /// Copies what is left of a match of which `done` bytes are there, a multiple of the offset. All
 /// bytes from its source up to there are a source for as many, so there are few steps.
 #[inline(always)]
-fn continue_copy(out: &mut [u8], at: usize, offset: usize, length: usize, mut done: usize) {
+pub(super) fn continue_copy(out: &mut [u8], at: usize, offset: usize, length: usize, mut done: usize) {
     let from = at - offset;
     while done < length {
         let count = (offset + done).min(length - done);

@@ -26,87 +26,100 @@ const LENS: usize = MAX_LEN as usize + 1;
 /// The most symbols of any code: the main code of LZX with 2 MiB windows.
 pub(super) const MAX_SYMBOLS: usize = 656;
 
-/// What a table says of a symbol, packed so that the loops need one load for it.
+/// What a table says of a symbol, packed so that there are few cache lines to load, but as bytes:
+/// the fast loop loads each of them where it is needed.
 ///
 /// ```text
-///   bit 31       literal
-///   bits 8..31   value: whatever the code's user put there; the byte of a literal
-///   bit 7        mark: for the user too
-///   bit 6        indirect: value is a place in the second table, and bits 0..6 tell
-///                how many bits index it; 0 means that the code is empty
-///   bits 0..6    bits to skip: the codeword and what the user added
+///   skip    bits 0..6  bits to skip: the codeword and what the user added
+///           bit 6      indirect: value is a place in the second table, and bits 0..6 tell
+///                      how many bits index it; 0 means that the code is empty
+///           bit 7      marked: for the user
+///   length, byte, row  value: whatever the code's user put there, as one number or as
+///                      the bytes of a literal (whose length is 1) or match
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry(u32);
+#[repr(C, align(4))]
+pub(super) struct Entry {
+    /// The number of bits to skip in the low six bits; those above are noise, which
+    /// [`Bits::skip`] doesn't look at.
+    pub(super) skip: u8,
+    /// How many bytes a literal or a match has, if that is known.
+    pub(super) length: u8,
+    /// The byte of a literal.
+    pub(super) byte: u8,
+    /// What else there is to know is in this row of a table of the user.
+    pub(super) row: u8,
+}
 
 impl Entry {
-    const LITERAL: u32 = 1 << 31;
-    const VALUE: u32 = 8;
-    const MARK: u32 = 1 << 7;
-    const INDIRECT: u32 = 1 << 6;
-    const EMPTY: Self = Self(Self::INDIRECT);
+    const MARK: u8 = 1 << 7;
+    const INDIRECT: u8 = 1 << 6;
+    const EMPTY: Self = Self { skip: Self::INDIRECT, length: 0, byte: 0, row: 0 };
 
-    /// An entry with a value below 2^23.
+    /// An entry with a value below 2^24.
     pub(super) const fn new(value: u32) -> Self {
-        Self(value << Self::VALUE)
+        let [length, byte, row, _] = value.to_le_bytes();
+        Self { skip: 0, length, byte, row }
     }
 
-    pub(super) const fn literal(byte: u32) -> Self {
-        Self(Self::LITERAL | byte << Self::VALUE)
+    pub(super) const fn literal(byte: u8, row: u8) -> Self {
+        Self { skip: 0, length: 1, byte, row }
+    }
+
+    /// A match of 2 bytes or more. `skip` bits come after the codeword.
+    pub(super) const fn of_match(length: u8, row: u8, skip: u8) -> Self {
+        Self { skip, length, byte: 0, row }
     }
 
     pub(super) const fn marked(self) -> Self {
-        Self(self.0 | Self::MARK)
+        Self { skip: self.skip | Self::MARK, ..self }
     }
 
-    /// Adds bits to be skipped along with the codeword.
-    pub(super) const fn and_skip(self, bits: u32) -> Self {
-        Self(self.0 + bits)
+    /// Adds bits to be skipped: a codeword.
+    #[inline(always)]
+    const fn and_skip(self, bits: u32) -> Self {
+        let [bits, ..] = bits.to_le_bytes();
+        Self { skip: self.skip + bits, ..self }
     }
 
     const fn indirect(place: u32, bits: u32) -> Self {
-        Self(place << Self::VALUE | Self::INDIRECT | bits)
+        let [bits, ..] = bits.to_le_bytes();
+        Self { skip: Self::INDIRECT | bits, ..Self::new(place) }
+    }
+
+    /// Whether a main entry is that of a literal.
+    #[inline(always)]
+    pub(super) fn is_literal(&self) -> bool {
+        self.length == 1
     }
 
     #[inline(always)]
-    pub(super) fn is_literal(self) -> bool {
-        self.0 & Self::LITERAL != 0
+    pub(super) fn is_indirect(&self) -> bool {
+        self.skip & Self::INDIRECT != 0
+    }
+
+    /// Whether it is marked or indirect.
+    #[inline(always)]
+    pub(super) fn is_special(&self) -> bool {
+        self.skip & (Self::MARK | Self::INDIRECT) != 0
     }
 
     #[inline(always)]
-    pub(super) fn is_indirect(self) -> bool {
-        self.0 & Self::INDIRECT != 0
+    pub(super) fn value(&self) -> u32 {
+        u32::from_le_bytes([self.length, self.byte, self.row, 0])
     }
 
+    /// [`Self::skip`] as [`Bits`] want it.
     #[inline(always)]
-    pub(super) fn is_marked(self) -> bool {
-        self.0 & Self::MARK != 0
-    }
-
-    /// The byte of a literal.
-    #[inline(always)]
-    pub(super) fn byte(self) -> u8 {
-        self.0.to_le_bytes()[1]
-    }
-
-    /// The value of an entry that is no literal.
-    #[inline(always)]
-    pub(super) fn value(self) -> u32 {
-        self.0 >> Self::VALUE
-    }
-
-    /// The number of bits to skip in the low six bits; those above are noise, which
-    /// [`Bits::skip`] doesn't look at.
-    #[inline(always)]
-    pub(super) fn skip(self) -> u32 {
-        self.0
+    pub(super) fn skip(&self) -> u32 {
+        self.skip.into()
     }
 }
 
 /// A table for codes of up to `MAX_SYMBOLS` symbols, of which `1 << BITS` must be `FIRST`.
 #[derive(Debug)]
 pub(super) struct Table<const BITS: u32, const FIRST: usize> {
-    first: Box<[Entry; FIRST]>,
+    pub(super) first: Box<[Entry; FIRST]>,
     second: Vec<Entry>,
 }
 
@@ -136,6 +149,18 @@ impl<const BITS: u32, const FIRST: usize> Table<BITS, FIRST> {
         self.first[(next >> (64 - BITS)) as usize]
     }
 
+    /// The same by reference: then what of it isn't looked at isn't loaded.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the index has BITS bits")]
+    pub(super) fn at(&self, next: u64) -> &Entry {
+        &self.first[(next >> (64 - BITS)) as usize]
+    }
+
+    /// Some of the first table's entries, evenly spread: `1 << BITS` by `step` of them.
+    pub(super) fn sample(&self, step: usize) -> impl Iterator<Item = &Entry> {
+        self.first.iter().step_by(step)
+    }
+
     /// The entry of the second table that an indirect entry leads to, `None` if the code is empty.
     #[inline(never)]
     pub(super) fn follow(&self, entry: Entry, next: u64) -> Option<Entry> {
@@ -145,7 +170,7 @@ impl<const BITS: u32, const FIRST: usize> Table<BITS, FIRST> {
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "the index has at most MAX_LEN bits")]
     fn second(&self, entry: Entry, next: u64) -> Option<Entry> {
-        let bits = entry.skip() & 63 & !Entry::INDIRECT;
+        let bits = entry.skip() & 63;
         if bits == 0 {
             return None;
         }

@@ -1,8 +1,11 @@
-//! The loop that both codecs spend their time in: literals and matches until the output is full.
+//! Literals and matches until the output is full: what surrounds the [fast loop](super::hot).
 
 use super::bits::Bits;
-use super::copy::{SLACK, copy_exact, copy_fast};
+use super::copy::copy_exact;
+use super::cpu::{Cpu, Order};
+use super::hot::{self, Stop};
 use super::huffman::{Entry, Table};
+use super::long_copy::{Copied, copy_long};
 use super::{Code, DecodeError};
 
 /// Bits that index the first table of a main code. Fewer make building cheaper and send more
@@ -18,22 +21,71 @@ pub(super) struct Match {
     pub(super) length: usize,
 }
 
+/// What the main entries of an offset slot share, and what is not in the way for literals, which
+/// have a row too.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
+pub(super) struct Row {
+    /// How to put the offset into its place; see [`Matches::offset`].
+    pub(super) order: Order,
+    /// The first offset of the slot.
+    pub(super) base: u32,
+    /// A one for each bit that is added to it.
+    pub(super) ones: u32,
+    /// How many these are.
+    pub(super) extra: u8,
+    /// Whether an aligned offset code has three bits more.
+    pub(super) is_aligned: bool,
+    /// 1 in the row of literals, 0 in others.
+    pub(super) literal: u8,
+}
+
+/// More rows than any codec has: what six bits can number.
+pub(super) const ROWS: usize = 64;
+
+impl Row {
+    /// A row without any offset, such as that of a literal.
+    pub(super) const LITERAL: Self = Self { literal: 1, ..Self::slot(0, 0) };
+
+    /// A slot of offsets from `base` on, in which so many bits choose.
+    pub(super) const fn slot(base: u32, extra: u8) -> Self {
+        let order = Order([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+        Self { order, base, ones: (1 << extra) - 1, extra, is_aligned: false, literal: 0 }
+    }
+}
+
 /// What the codecs do in their own way.
 pub(super) trait Matches {
-    /// Length up to which the loop has room in advance.
+    /// Bytes of the longest match whose entry isn't marked.
     const SHORT: usize;
 
-    /// Whether matches may be longer than that.
-    const MAY_BE_LONG: bool;
+    /// Whether rows may have an aligned offset code.
+    const ALIGNED: bool;
 
-    /// Reads what follows the main symbol `entry`, which is still to be skipped. Symbol and all are
-    /// 34 bits or more, what two literals leave of a refill, and a full refill if the symbol takes
-    /// more than [`MAIN_BITS`] of them.
+    /// The row of a main entry.
+    fn row(entry: &Entry) -> &'static Row;
+
+    /// The entry with the lowest three bits of an offset.
+    fn lowest(&self, next: u64) -> &Entry;
+
+    /// The entry with the length of a match whose main entry is marked, if it is as easy as that.
+    fn long(&self, next: u64) -> Option<&Entry>;
+
+    /// The offset that a match has after all, if that of its row is `plain`. For a literal, any.
+    fn offset(&mut self, row: &Row, plain: u32) -> usize;
+
+    /// Reads what follows the main symbol `entry`, which is still to be skipped. A full refill is
+    /// there.
     ///
     /// # Errors
     /// What follows is no match. Where it leads to is not looked at.
     fn read(&mut self, entry: Entry, bits: &mut Bits<'_>, output: usize) -> Result<Match, DecodeError>;
 }
+
+/// Of so many codewords, and when that many of them are literals, a literal is so easy to guess
+/// that the fast loop should do so.
+const SAMPLES: usize = 64;
+const EASY: usize = 56;
 
 /// Decodes into `out` from `at` on, to its end.
 ///
@@ -41,59 +93,63 @@ pub(super) trait Matches {
 /// What [`Matches::read`] finds, a match that leads outside the output, or an empty main code.
 /// Whether the input has ended is for the caller to [check](Bits::check).
 #[inline(always)]
-pub(super) fn decode<'a, M: Matches>(
+pub(super) fn decode<'a, M: Matches, C: Cpu>(
     main: &Main,
     matches: &mut M,
+    cpu: C,
     mut bits: Bits<'a>,
     out: &mut [u8],
     mut at: usize,
 ) -> Result<Bits<'a>, DecodeError> {
-    // Room for two literals, a short match and what its copy writes beyond it.
-    while out.len() - at >= 2 + M::SHORT + SLACK {
-        bits.refill();
-        let mut entry = main.lookup(bits.peek());
-        // Up to three literals, or two and a match, fit into one refill.
-        if entry.is_literal() {
-            put_literal(entry, &mut bits, out, &mut at);
-            entry = main.lookup(bits.peek());
-            if entry.is_literal() {
-                put_literal(entry, &mut bits, out, &mut at);
-                entry = main.lookup(bits.peek());
+    if at < hot::START {
+        let until = hot::START.min(out.len());
+        (bits, at) = careful(main, matches, bits, out, at, until)?;
+    }
+    let is_easy = main.sample((1 << MAIN_BITS) / SAMPLES).filter(|entry| entry.is_literal()).count() >= EASY;
+    while at < out.len() {
+        let stop = if is_easy {
+            hot::run::<M, C, true>(main, matches, cpu, &mut bits, out, &mut at)
+        } else {
+            hot::run::<M, C, false>(main, matches, cpu, &mut bits, out, &mut at)
+        };
+        let Match { offset, length } = match stop {
+            Stop::Margin => break,
+            Stop::Outside { offset } => return Err(Outside::Start { offset }.at(bits, at)),
+            Stop::Last(found) => found,
+            Stop::Symbol(mut entry) => {
+                bits.refill();
+                if entry.is_indirect() {
+                    entry = main.follow(entry, bits.peek()).ok_or_else(|| empty(bits, at))?;
+                }
                 if entry.is_literal() {
                     put_literal(entry, &mut bits, out, &mut at);
                     continue;
                 }
+                matches.read(entry, &mut bits, at)?
             }
-        }
-        if entry.is_indirect() {
-            bits.refill();
-            entry = main.follow(entry, bits.peek()).ok_or_else(|| empty(bits, at))?;
-            if entry.is_literal() {
-                put_literal(entry, &mut bits, out, &mut at);
-                continue;
-            }
-        }
-        let Match { offset, length } = matches.read(entry, &mut bits, at)?;
-        if M::MAY_BE_LONG && length > M::SHORT && length + SLACK > out.len() - at {
-            copy_last(out, at, offset, length).map_err(|wrong| wrong.at(bits, at))?;
-        } else if !copy_fast(out, at, offset, length) {
-            return Err(Outside::Start { offset }.at(bits, at));
+        };
+        match copy_long(cpu, out, at, offset, length) {
+            Copied::All => {}
+            _ => copy_last(out, at, offset, length).map_err(|wrong| wrong.at(bits, at))?,
         }
         at += length;
     }
-    finish(main, matches, bits, out, at)
+    let end = out.len();
+    Ok(careful(main, matches, bits, out, at, end)?.0)
 }
 
-/// The end of [`decode`], symbol by symbol.
-#[inline(always)]
-fn finish<'a, M: Matches>(
+/// The start and the end of [`decode`], symbol by symbol: gives the places in input and output
+/// where `until` is reached.
+#[inline(never)]
+fn careful<'a, M: Matches>(
     main: &Main,
     matches: &mut M,
     mut bits: Bits<'a>,
     out: &mut [u8],
     mut at: usize,
-) -> Result<Bits<'a>, DecodeError> {
-    while at < out.len() {
+    until: usize,
+) -> Result<(Bits<'a>, usize), DecodeError> {
+    while at < until {
         bits.refill();
         let entry = main.find(bits.peek()).ok_or_else(|| empty(bits, at))?;
         if entry.is_literal() {
@@ -104,13 +160,13 @@ fn finish<'a, M: Matches>(
             at += length;
         }
     }
-    Ok(bits)
+    Ok((bits, at))
 }
 
 #[inline(always)]
 fn put_literal(entry: Entry, bits: &mut Bits<'_>, out: &mut [u8], at: &mut usize) {
     bits.skip(entry.skip());
-    out[*at] = entry.byte();
+    out[*at] = entry.byte;
     *at += 1;
 }
 

@@ -25,6 +25,7 @@ mod matches;
 
 use self::matches::{ALIGNED_ENTRIES, ALIGNED_SYMBOLS, Forms, LENGTH_ENTRIES, LENGTH_SYMBOLS, MAIN_ENTRIES, Recent};
 use super::bits::{Bits, Words};
+use super::cpu::{Choice, Cpu, Job};
 use super::huffman::{Entry, MAX_LEN, MAX_SYMBOLS, Table};
 use super::lz::{self, Main};
 use super::{Code, DecodeError, e8};
@@ -81,6 +82,13 @@ impl LzxDecoder {
         let slots = SLOTS[(order - MIN_WINDOW_ORDER) as usize];
         let words = Words::with_capacity((chunk_size as usize).min(1 << order), 1);
         Self { window: 1 << order, words, codes: Codes::new(LITERALS + 8 * slots) }
+    }
+
+    /// The same decoder, but with nothing that only newer processors have. It does the same in more
+    /// time, and is there for tests to show it.
+    pub fn portable(mut self) -> Self {
+        self.codes.cpu = Choice::plain();
+        self
     }
 
     /// Decodes the chunk `input` into `output`, whose length is that of the uncompressed chunk.
@@ -158,6 +166,7 @@ struct Codes {
     precode: Precode,
     /// Whether a block has literals `E8` or is uncompressed.
     may_have_calls: bool,
+    cpu: Choice,
 }
 
 impl Codes {
@@ -171,6 +180,7 @@ impl Codes {
             aligned: Table::new(ALIGNED_SYMBOLS, ALIGNED_MAX_LEN),
             precode: Table::new(PRECODE_SYMBOLS, PRECODE_MAX_LEN),
             may_have_calls: false,
+            cpu: Choice::new(),
         }
     }
 
@@ -193,7 +203,7 @@ impl Codes {
         match kind {
             Kind::Verbatim => {
                 self.read_codes(bits, false, at)?;
-                self.symbols::<false>(bits, recent, out, at)
+                self.cpu.run(Symbols::<false> { codes: self, bits, recent, out, at })
             }
             Kind::Aligned => {
                 let lens: [u8; ALIGNED_SYMBOLS] = std::array::from_fn(|_| low_byte(bits.read(3)));
@@ -203,7 +213,7 @@ impl Codes {
                 }
                 self.aligned.build(Code::Aligned, &lens, &ALIGNED_ENTRIES, *bits, at)?;
                 self.read_codes(bits, true, at)?;
-                self.symbols::<true>(bits, recent, out, at)
+                self.cpu.run(Symbols::<true> { codes: self, bits, recent, out, at })
             }
             Kind::Uncompressed => {
                 self.may_have_calls = true;
@@ -225,17 +235,25 @@ impl Codes {
         self.may_have_calls |= self.main_lens[0xe8] != 0;
         Ok(())
     }
+}
 
-    #[inline(never)]
-    fn symbols<const ALIGNED: bool>(
-        &self,
-        bits: &mut Bits<'_>,
-        recent: &mut Recent,
-        out: &mut [u8],
-        at: usize,
-    ) -> Result<(), DecodeError> {
-        let mut forms = Forms::<ALIGNED>::new(&self.length, &self.aligned, *recent);
-        *bits = lz::decode(&self.main, &mut forms, *bits, out, at)?;
+/// The symbols of a block, which go to `out` from `at` to its end.
+struct Symbols<'a, 'b, const ALIGNED: bool> {
+    codes: &'a Codes,
+    bits: &'a mut Bits<'b>,
+    recent: &'a mut Recent,
+    out: &'a mut [u8],
+    at: usize,
+}
+
+impl<const ALIGNED: bool> Job for Symbols<'_, '_, ALIGNED> {
+    type Output = Result<(), DecodeError>;
+
+    #[inline(always)]
+    fn run<C: Cpu>(self, cpu: C) -> Self::Output {
+        let Self { codes, bits, recent, out, at } = self;
+        let mut forms = Forms::<C, ALIGNED>::new(&codes.length, &codes.aligned, cpu, *recent);
+        *bits = lz::decode(&codes.main, &mut forms, cpu, *bits, out, at)?;
         *recent = forms.recent();
         Ok(())
     }

@@ -23,13 +23,16 @@
 
 mod bits;
 mod copy;
+mod cpu;
 mod e8;
 #[cfg(test)]
 mod encode;
 #[cfg(test)]
 mod encode_lzms;
 mod error;
+mod hot;
 mod huffman;
+mod long_copy;
 mod lz;
 mod lzms;
 mod lzx;

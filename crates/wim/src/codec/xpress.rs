@@ -15,8 +15,9 @@
 //! zero in 16 bits and then one of 32 bits, can't occur in such chunks and is refused.
 
 use super::bits::{Bits, Words};
+use super::cpu::{Choice, Cpu, Job};
 use super::huffman::Entry;
-use super::lz::{self, Main, Match, Matches};
+use super::lz::{self, Main, Match, Matches, Row};
 use super::{Code, DecodeError};
 
 const SYMBOLS: usize = 512;
@@ -27,28 +28,46 @@ const HEADER: usize = SYMBOLS / 2;
 const MAX_CODEWORD: u32 = 15;
 
 /// Length in a symbol from which on it continues in bytes.
-const LONG: u32 = 15;
+const LONG: u8 = 15;
 
-const MIN_MATCH: u32 = 3;
+const MIN_MATCH: u8 = 3;
+
+/// The row of literals. Those of matches are numbered by the number of offset bits.
+const LITERAL_ROW: u8 = 16;
 
 /// What the main table has for each symbol.
 static ENTRIES: [Entry; SYMBOLS] = {
     let mut entries = [Entry::new(0); SYMBOLS];
-    let mut symbol = 0;
-    while symbol < 256 {
-        entries[symbol as usize] = Entry::literal(symbol);
-        entries[256 + symbol as usize] = match_entry(symbol & 15, symbol >> 4);
-        symbol += 1;
+    let mut byte = 0;
+    loop {
+        entries[byte as usize] = Entry::literal(byte, LITERAL_ROW);
+        entries[256 + byte as usize] = match_entry(byte & 15, byte >> 4);
+        if byte == u8::MAX {
+            break;
+        }
+        byte += 1;
     }
     entries
 };
 
-/// Value: the length in five bits, then the number of offset bits. Those are skipped along with
-/// the codeword unless bytes may stand between.
-const fn match_entry(length: u32, offset_bits: u32) -> Entry {
-    let entry = Entry::new(length | offset_bits << 5);
-    if length == LONG { entry } else { entry.and_skip(offset_bits) }
+/// Offset bits are skipped along with the codeword unless bytes may stand between.
+const fn match_entry(length: u8, offset_bits: u8) -> Entry {
+    if length == LONG {
+        Entry::of_match(length + MIN_MATCH, offset_bits, 0).marked()
+    } else {
+        Entry::of_match(length + MIN_MATCH, offset_bits, offset_bits)
+    }
 }
+
+static ROWS: [Row; lz::ROWS] = {
+    let mut rows = [Row::LITERAL; lz::ROWS];
+    let mut bits = 0;
+    while bits < LITERAL_ROW {
+        rows[bits as usize] = Row::slot(1 << bits, bits);
+        bits += 1;
+    }
+    rows
+};
 
 /// Decodes chunks that are compressed with XPRESS.
 #[derive(Debug)]
@@ -56,6 +75,7 @@ pub struct XpressDecoder {
     chunk_size: usize,
     words: Words,
     main: Main,
+    cpu: Choice,
 }
 
 impl XpressDecoder {
@@ -63,7 +83,13 @@ impl XpressDecoder {
     pub fn new(chunk_size: u32) -> Self {
         let chunk_size = chunk_size as usize;
         let words = Words::with_capacity(chunk_size, 2);
-        Self { chunk_size, words, main: Main::new(SYMBOLS, MAX_CODEWORD) }
+        Self { chunk_size, words, main: Main::new(SYMBOLS, MAX_CODEWORD), cpu: Choice::new() }
+    }
+
+    /// The same decoder, but with nothing that only newer processors have. It does the same in more
+    /// time, and is there for tests to show it.
+    pub fn portable(self) -> Self {
+        Self { cpu: Choice::plain(), ..self }
     }
 
     /// Decodes the chunk `input` into `output`, whose length is that of the uncompressed chunk.
@@ -82,13 +108,24 @@ impl XpressDecoder {
             *pair = [byte & 15, byte >> 4];
         }
         self.main.build(Code::Main, &lens, &ENTRIES, bits, 0)?;
-        symbols(&self.main, bits, output)
+        self.cpu.run(Symbols { main: &self.main, bits, output })
     }
 }
 
-#[inline(never)]
-fn symbols(main: &Main, bits: Bits<'_>, output: &mut [u8]) -> Result<(), DecodeError> {
-    lz::decode(main, &mut Forms, bits, output, 0)?.check(output.len())
+struct Symbols<'a> {
+    main: &'a Main,
+    bits: Bits<'a>,
+    output: &'a mut [u8],
+}
+
+impl Job for Symbols<'_> {
+    type Output = Result<(), DecodeError>;
+
+    #[inline(always)]
+    fn run<C: Cpu>(self, cpu: C) -> Self::Output {
+        let Self { main, bits, output } = self;
+        lz::decode(main, &mut Forms, cpu, bits, output, 0)?.check(output.len())
+    }
 }
 
 /// How XPRESS writes matches.
@@ -96,39 +133,49 @@ struct Forms;
 
 impl Matches for Forms {
     const SHORT: usize = (LONG - 1 + MIN_MATCH) as usize;
-    const MAY_BE_LONG: bool = true;
+    const ALIGNED: bool = false;
+
+    #[inline(always)]
+    fn row(entry: &Entry) -> &'static Row {
+        &ROWS[usize::from(entry.row) % lz::ROWS]
+    }
+
+    /// Not in use.
+    fn lowest(&self, _next: u64) -> &Entry {
+        &ENTRIES[0]
+    }
+
+    /// A length that goes on in bytes is never easy.
+    #[inline(always)]
+    fn long(&self, _next: u64) -> Option<&Entry> {
+        None
+    }
+
+    #[inline(always)]
+    fn offset(&mut self, _row: &Row, plain: u32) -> usize {
+        plain as usize
+    }
 
     #[inline(always)]
     fn read(&mut self, entry: Entry, bits: &mut Bits<'_>, output: usize) -> Result<Match, DecodeError> {
-        let mut length = entry.value() & 31;
-        let offset_bits = entry.value() >> 5 & 15;
+        let row = Self::row(&entry);
+        let mut length = entry.length.into();
         let mut skip = entry.skip();
-        if length == LONG {
+        if entry.length == LONG + MIN_MATCH {
             bits.skip(skip);
             length = bits.length_bytes().ok_or_else(|| bits.truncated(output))?;
-            if length < LONG {
+            if length < u32::from(LONG) {
                 return Err(bits.fault(output, |at| DecodeError::LengthEscape { found: length, at }));
             }
+            length += u32::from(MIN_MATCH);
             // The 16 bits or more that are left suffice for the offset.
-            skip = offset_bits;
+            skip = row.extra.into();
         }
-        let ones = ONES[offset_bits as usize];
-        let offset = (bits.peek_low(skip) & ones) + ones + 1;
+        let offset = (bits.peek_low(skip) & row.ones) + row.base;
         bits.skip(skip);
-        Ok(Match { offset: offset as usize, length: (length + MIN_MATCH) as usize })
+        Ok(Match { offset: offset as usize, length: length as usize })
     }
 }
-
-/// Numbers of 0 to 15 ones.
-static ONES: [u32; 16] = {
-    let mut ones = [0; 16];
-    let mut n = 0;
-    while n < 16 {
-        ones[n] = (1 << n) - 1;
-        n += 1;
-    }
-    ones
-};
 
 #[cfg(test)]
 mod tests {

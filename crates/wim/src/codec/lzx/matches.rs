@@ -6,11 +6,10 @@
 //! *extra bits* choose; in aligned blocks, the lowest three of these, where there are as many, are
 //! a symbol of the aligned offset code.
 
-use std::hint::select_unpredictable;
-
 use super::super::bits::Bits;
+use super::super::cpu::{Cpu, Order};
 use super::super::huffman::{Entry, MAX_SYMBOLS};
-use super::super::lz::{Match, Matches};
+use super::super::lz::{self, Match, Matches, Row};
 use super::super::{Code, DecodeError};
 use super::{Aligned, Length};
 
@@ -18,7 +17,6 @@ pub(super) const LENGTH_SYMBOLS: usize = 249;
 pub(super) const ALIGNED_SYMBOLS: usize = 8;
 
 const MIN_MATCH: u32 = 2;
-const MAX_MATCH: u32 = 257;
 
 /// The length that means that a symbol of the length code has to be added.
 const LONG: u32 = MIN_MATCH + 7;
@@ -29,8 +27,8 @@ const RECENT: u32 = 3;
 /// Slots of windows of 2 MiB.
 const SLOTS_IN_USE: u32 = 50;
 
-/// What six bits can number: tables of this size need no check of the index.
-const MAX_SLOTS: usize = 64;
+/// More than the offset of any match in a window of 2 MiB.
+const MAX_OFFSET: u32 = (1 << 21) - 1;
 
 /// Extra bits in the aligned offset code.
 const ALIGNED_BITS: u32 = 3;
@@ -56,20 +54,8 @@ pub(super) static ALIGNED_ENTRIES: [Entry; ALIGNED_SYMBOLS] = numbers(0);
 /// What the main code's table has in verbatim and in aligned blocks.
 pub(super) static MAIN_ENTRIES: [[Entry; MAX_SYMBOLS]; 2] = [main_entries(false), main_entries(true)];
 
-/// Ranges of offsets in verbatim and in aligned blocks.
-static SLOTS: [[Slot; MAX_SLOTS]; 2] = [slots(false), slots(true)];
-
-/// A range of match offsets.
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    /// The first offset.
-    base: u32,
-    /// A one for each of the extra bits in the stream itself.
-    ones: u32,
-}
-
-/// How many ones [`Slot::ones`] has.
-static EXTRA_BITS: [[u8; MAX_SLOTS]; 2] = [counts_of_ones(&SLOTS[0]), counts_of_ones(&SLOTS[1])];
+/// Slots of offsets in verbatim and in aligned blocks, and the row of literals behind them.
+static ROWS: [[Row; lz::ROWS]; 2] = [rows(false), rows(true)];
 
 /// All extra bits of a slot.
 const fn extra_bits(slot: u32) -> u32 {
@@ -90,130 +76,147 @@ const fn plain_extra_bits(slot: u32, aligned_block: bool) -> u32 {
     if is_aligned(slot, aligned_block) { extra_bits(slot) - ALIGNED_BITS } else { extra_bits(slot) }
 }
 
-const fn slots(aligned_block: bool) -> [Slot; MAX_SLOTS] {
-    let mut slots = [Slot { base: 0, ones: 0 }; MAX_SLOTS];
-    // The range that slot 3 begins; the three before have none.
-    let (mut slot, mut base) = (RECENT, 1);
+const fn rows(aligned_block: bool) -> [Row; lz::ROWS] {
+    let mut rows = [Row::LITERAL; lz::ROWS];
+    // The offset that the slot begins with; those of recent offsets have none.
+    let (mut slot, mut base) = (0, 1);
     while slot < SLOTS_IN_USE {
-        slots[slot as usize] = Slot { base, ones: (1 << plain_extra_bits(slot, aligned_block)) - 1 };
-        base += 1 << extra_bits(slot);
+        let row = &mut rows[slot as usize];
+        if slot < RECENT {
+            *row = Row::slot(0, 0);
+        } else {
+            *row = Row::slot(base, low_byte(plain_extra_bits(slot, aligned_block)));
+            row.is_aligned = is_aligned(slot, aligned_block);
+            base += 1 << extra_bits(slot);
+        }
+        row.order = Recent::order(slot);
         slot += 1;
     }
-    slots
+    rows
 }
 
-const fn counts_of_ones(slots: &[Slot; MAX_SLOTS]) -> [u8; MAX_SLOTS] {
-    let mut counts = [0; MAX_SLOTS];
-    let mut slot = 0;
-    while slot < MAX_SLOTS {
-        counts[slot] = slots[slot].ones.count_ones().to_le_bytes()[0];
-        slot += 1;
-    }
-    counts
-}
-
-/// Value of a match header: the length in four bits, the slot in six, and in six more what
-/// [`Recent::used`] wants. Extra bits are skipped along with the codeword unless a symbol of the
-/// length code stands between. The mark is for slots with bits in the aligned offset code.
+/// The row of a match is its slot. Extra bits are skipped along with the codeword unless a symbol
+/// of the length code stands between: such entries are marked.
 const fn main_entries(aligned_block: bool) -> [Entry; MAX_SYMBOLS] {
+    let literal_row = low_byte(SLOTS_IN_USE);
     let mut entries = [Entry::new(0); MAX_SYMBOLS];
     let mut symbol = 0;
     while symbol < 256 {
-        entries[symbol as usize] = Entry::literal(symbol);
+        entries[symbol as usize] = Entry::literal(low_byte(symbol), literal_row);
         symbol += 1;
     }
-    while (symbol as usize) < MAX_SYMBOLS {
+    while symbol < 256 + 8 * SLOTS_IN_USE {
         let (slot, length) = ((symbol - 256) / 8, (symbol - 256) % 8 + MIN_MATCH);
-        let shift = if slot < RECENT { slot * Recent::BITS } else { 0 };
-        let mut entry = Entry::new(length | slot << 4 | shift << 10);
-        if length != LONG {
-            entry = entry.and_skip(plain_extra_bits(slot, aligned_block));
-        }
-        entries[symbol as usize] = if is_aligned(slot, aligned_block) { entry.marked() } else { entry };
+        entries[symbol as usize] = if length == LONG {
+            Entry::of_match(low_byte(length), low_byte(slot), 0).marked()
+        } else {
+            Entry::of_match(low_byte(length), low_byte(slot), low_byte(plain_extra_bits(slot, aligned_block)))
+        };
         symbol += 1;
     }
     entries
 }
 
-/// The offsets of the three most recent matches, which begin a chunk as 1. The latest is in the
-/// lowest 21 bits, enough for any offset in a window of 2 MiB.
+const fn low_byte(number: u32) -> u8 {
+    number.to_le_bytes()[0]
+}
+
+/// The offsets of the three most recent matches, the latest first, which begin a chunk as 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Recent(u64);
+pub(super) struct Recent([u32; 3]);
 
 impl Default for Recent {
     fn default() -> Self {
-        Self::new([1; 3])
+        Self([1; 3])
     }
 }
 
 impl Recent {
-    const BITS: u32 = 21;
-    const ONES: u32 = (1 << Self::BITS) - 1;
-
-    /// Offsets that are too large are made the largest: no match of two bytes can have it.
-    fn new(offsets: [u32; 3]) -> Self {
-        let [first, second, third] = offsets.map(|offset| u64::from(offset.min(Self::ONES)));
-        Self(first | second << Self::BITS | third << (2 * Self::BITS))
-    }
-
     /// The three little-endian integers that an uncompressed block begins with, or the number of
     /// one that is zero.
     pub(super) fn read(bytes: &[u8; 12]) -> Result<Self, usize> {
         let (words, _) = bytes.as_chunks();
         let offsets: [u32; 3] = std::array::from_fn(|i| u32::from_le_bytes(words[i]));
         match offsets.iter().position(|&offset| offset == 0) {
-            None => Ok(Self::new(offsets)),
+            // Offsets that are too large are made the largest: no match of two bytes can have it.
+            None => Ok(Self(offsets.map(|offset| offset.min(MAX_OFFSET)))),
             Some(index) => Err(index),
         }
     }
 
-    #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "21 bits are left")]
-    fn latest(self) -> usize {
-        (self.0 & u64::from(Self::ONES)) as usize
-    }
-
-    /// The offset `shift` bits up changes places with the latest: no move to the front.
-    #[inline(always)]
-    fn used(self, shift: u32) -> Self {
-        let difference = (self.0 ^ self.0 >> (shift & 63)) & u64::from(Self::ONES);
-        Self(self.0 ^ difference ^ difference << (shift & 63))
-    }
-
-    /// A new offset; the oldest is forgotten.
-    #[inline(always)]
-    fn pushed(self, offset: u32) -> Self {
-        Self(self.0 << Self::BITS | u64::from(offset))
+    /// In which order the three are, with a new one as the fourth, after a match with this slot. A
+    /// recent one changes places with the latest, which is no move to the front. Before a new one
+    /// all step back.
+    const fn order(slot: u32) -> Order {
+        let numbers = match slot {
+            0 => [0, 1, 2, 3],
+            1 => [1, 0, 2, 3],
+            2 => [2, 1, 0, 3],
+            _ => [3, 0, 1, 2],
+        };
+        let mut bytes = [[0; 4]; 4];
+        let mut i = 0;
+        while i < 4 {
+            let first = numbers[i] * 4;
+            bytes[i] = [first, first + 1, first + 2, first + 3];
+            i += 1;
+        }
+        Order(*bytes.as_flattened().first_chunk().expect("four times four are 16"))
     }
 }
 
 /// Reads the matches of a block.
-pub(super) struct Forms<'a, const ALIGNED: bool> {
+pub(super) struct Forms<'a, C: Cpu, const ALIGNED: bool> {
     length: &'a Length,
     aligned: &'a Aligned,
-    recent: Recent,
+    cpu: C,
+    /// As in [`Recent`], and anything.
+    recent: C::Four,
 }
 
-impl<'a, const ALIGNED: bool> Forms<'a, ALIGNED> {
-    pub(super) fn new(length: &'a Length, aligned: &'a Aligned, recent: Recent) -> Self {
-        Self { length, aligned, recent }
+impl<'a, C: Cpu, const ALIGNED: bool> Forms<'a, C, ALIGNED> {
+    #[inline(always)]
+    pub(super) fn new(length: &'a Length, aligned: &'a Aligned, cpu: C, Recent([a, b, c]): Recent) -> Self {
+        Self { length, aligned, cpu, recent: cpu.four([a, b, c, 0]) }
     }
 
+    #[inline(always)]
     pub(super) fn recent(&self) -> Recent {
-        self.recent
+        let [a, b, c, _] = self.cpu.numbers(self.recent);
+        Recent([a, b, c])
     }
 }
 
-impl<const ALIGNED: bool> Matches for Forms<'_, ALIGNED> {
-    const SHORT: usize = MAX_MATCH as usize;
-    const MAY_BE_LONG: bool = false;
+impl<C: Cpu, const ALIGNED: bool> Matches for Forms<'_, C, ALIGNED> {
+    const SHORT: usize = LONG as usize - 1;
+    const ALIGNED: bool = ALIGNED;
+
+    #[inline(always)]
+    fn row(entry: &Entry) -> &'static Row {
+        &ROWS[usize::from(ALIGNED)][usize::from(entry.row) % lz::ROWS]
+    }
+
+    #[inline(always)]
+    fn lowest(&self, next: u64) -> &Entry {
+        self.aligned.at(next)
+    }
+
+    #[inline(always)]
+    fn long(&self, next: u64) -> Option<&Entry> {
+        let entry = self.length.at(next);
+        if entry.is_indirect() { None } else { Some(entry) }
+    }
+
+    #[inline(always)]
+    fn offset(&mut self, row: &Row, plain: u32) -> usize {
+        self.recent = self.cpu.ordered(self.recent, plain, &row.order);
+        self.cpu.first(self.recent) as usize
+    }
 
     #[inline(always)]
     fn read(&mut self, entry: Entry, bits: &mut Bits<'_>, output: usize) -> Result<Match, DecodeError> {
-        let value = entry.value();
-        let mut length = value & 15;
-        let slot = value >> 4 & 63;
-        let Slot { base, ones } = SLOTS[usize::from(ALIGNED)][slot as usize];
+        let row = Self::row(&entry);
+        let mut length = u32::from(entry.length);
         let mut skip = entry.skip();
         if length == LONG {
             bits.skip(skip);
@@ -223,19 +226,15 @@ impl<const ALIGNED: bool> Matches for Forms<'_, ALIGNED> {
             };
             bits.skip(entry.skip());
             length = entry.value();
-            skip = EXTRA_BITS[usize::from(ALIGNED)][slot as usize].into();
+            skip = row.extra.into();
         }
-        let choice = bits.peek_low(skip) & ones;
+        let mut choice = bits.peek_low(skip) & row.ones;
         bits.skip(skip);
-        if ALIGNED && entry.is_marked() {
+        if ALIGNED && row.is_aligned {
             let entry = self.aligned.lookup(bits.peek());
             bits.skip(entry.skip());
-            self.recent = self.recent.pushed(base.wrapping_add(choice << ALIGNED_BITS | entry.value()));
-        } else {
-            let used = self.recent.used(value >> 10);
-            let pushed = self.recent.pushed(base.wrapping_add(choice));
-            self.recent = select_unpredictable(slot < RECENT, used, pushed);
+            choice = choice << ALIGNED_BITS | entry.value();
         }
-        Ok(Match { offset: self.recent.latest(), length: length as usize })
+        Ok(Match { offset: self.offset(row, row.base.wrapping_add(choice)), length: length as usize })
     }
 }
