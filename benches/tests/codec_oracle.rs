@@ -53,9 +53,10 @@ enum Content {
     Code,
     Matches,
     Series,
+    Runs,
 }
 
-const CONTENTS: [Content; 8] = [
+const CONTENTS: [Content; 9] = [
     Content::Zeros,
     Content::Noise,
     Content::FewValues,
@@ -64,6 +65,7 @@ const CONTENTS: [Content; 8] = [
     Content::Code,
     Content::Matches,
     Content::Series,
+    Content::Runs,
 ];
 
 fn content(kind: Content, len: usize, numbers: &mut Numbers) -> Vec<u8> {
@@ -105,6 +107,17 @@ fn content(kind: Content, len: usize, numbers: &mut Numbers) -> Vec<u8> {
                 }
             })
         }
+        Content::Runs => repeated(len, |bytes| {
+            // Of periods that fit into a copied piece, or don't, between bytes that don't repeat.
+            let most = [18, 18, 18, 40][numbers.below(4)];
+            let period = 1 + numbers.below(most);
+            let start = bytes.len();
+            bytes.extend((0..period).map(|_| numbers.byte()));
+            let longest = [20, 60, 300, 3000][numbers.below(4)];
+            for at in start..start + numbers.below(longest) {
+                bytes.push(bytes[at]);
+            }
+        }),
         Content::Matches => {
             let limits = Limits { len, max_offset: len.max(1), min_length: 2, max_length: 300 };
             encode::expand(&encode::tokens(&numbers.take(len / 8), limits))
@@ -122,10 +135,10 @@ fn repeated(len: usize, mut add: impl FnMut(&mut Vec<u8>)) -> Vec<u8> {
     bytes
 }
 
-/// Our decoder of one codec.
+/// Our decoder of one codec, as it is on this processor and, where that differs, on any.
 enum Ours {
-    Xpress(Box<XpressDecoder>),
-    Lzx(Box<LzxDecoder>),
+    Xpress([Box<XpressDecoder>; 2]),
+    Lzx([Box<LzxDecoder>; 2]),
     Lzms(Box<LzmsDecoder>),
 }
 
@@ -133,18 +146,41 @@ impl Ours {
     fn new(codec: Codec, chunk_size: usize) -> Self {
         let chunk_size = u32::try_from(chunk_size).unwrap();
         match codec {
-            Codec::Xpress => Self::Xpress(Box::new(XpressDecoder::new(chunk_size))),
-            Codec::Lzx => Self::Lzx(Box::new(LzxDecoder::new(chunk_size))),
+            Codec::Xpress => {
+                let decoder = || XpressDecoder::new(chunk_size);
+                Self::Xpress([Box::new(decoder()), Box::new(decoder().portable())])
+            }
+            Codec::Lzx => {
+                let decoder = || LzxDecoder::new(chunk_size);
+                Self::Lzx([Box::new(decoder()), Box::new(decoder().portable())])
+            }
             Codec::Lzms => Self::Lzms(Box::new(LzmsDecoder::new(chunk_size))),
         }
     }
 
     fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<(), DecodeError> {
         match self {
-            Self::Xpress(decoder) => decoder.decode(input, output),
-            Self::Lzx(decoder) => decoder.decode(input, output),
+            Self::Xpress([here, anywhere]) => {
+                Self::same(output, |output| here.decode(input, output), |output| anywhere.decode(input, output))
+            }
+            Self::Lzx([here, anywhere]) => {
+                Self::same(output, |output| here.decode(input, output), |output| anywhere.decode(input, output))
+            }
             Self::Lzms(decoder) => decoder.decode(input, output),
         }
+    }
+
+    /// Both must come to the same bytes, or to the same error at the same place.
+    fn same(
+        output: &mut [u8],
+        here: impl FnOnce(&mut [u8]) -> Result<(), DecodeError>,
+        anywhere: impl FnOnce(&mut [u8]) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
+        let mut other = vec![0xd1; output.len()];
+        let result = here(output);
+        assert_eq!(result, anywhere(&mut other), "this processor and others differ");
+        assert!(result.is_err() || output == other, "this processor and others decode to different bytes");
+        result
     }
 }
 
