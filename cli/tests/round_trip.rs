@@ -119,6 +119,31 @@ fn every_odd_case_comes_back_as_it_was() {
     compare_by_driver(&wim, &volume);
 }
 
+/// Folders of thousands of names, a tenth and all of what they have in the larger image: how time and memory
+/// grow is measured by `measure_many.py`.
+#[test]
+fn many_small_files_come_back_as_they_were() {
+    if !have(&["wimlib-imagex", "python3"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for count in ["2000", "20000"] {
+        let wim = folder.path().join(format!("{count}.wim"));
+        script("make_many.py", &[count.as_ref(), wim.as_ref()]);
+        judge("wimlib-imagex", &["verify".as_ref(), wim.as_ref()]);
+        let volume = volume(&wim, &[], folder.path());
+        // Which 8.3 names clash is told as a loss.
+        let said = compare(&wim, &volume, &["short_name:*"]);
+        assert!(said.contains(" 0 differences"), "{count}: {said}");
+        check(&volume);
+        let other_case = |path: &str| good(nanovhd().arg("ls").arg(&volume).arg(path));
+        let listed = other_case("WINDOWS/winsxs/manifests");
+        assert_eq!(listed.lines().count(), count.parse::<usize>().unwrap() / 16, "{listed}");
+        let last = listed.lines().last().unwrap().rsplit(' ').next().unwrap();
+        assert_eq!(other_case(&format!("windows/WINSXS/Manifests/{}", last.to_lowercase())).lines().count(), 1);
+    }
+}
+
 /// ntfs-3g mounts the volume, where there is FUSE, and everything that it shows is compared.
 fn compare_by_mount(wim: &Path, volume: &Path) {
     const NO_FUSE: i32 = 77;

@@ -131,15 +131,15 @@ class Image:
         number = self.numbers.below(4 * len(self.descriptors))
         return number if number < len(self.descriptors) else number % 4
 
-    def enter(self, parent, name, *, attributes, content=None, group=0, below=None):
+    def enter(self, parent, name, *, attributes, content=None, group=0, below=None, facts=None):
         digest, size = self.contents.known[content] if content is not None else (ZERO_HASH, 0)
         raw = name.encode("utf-16-le")
         short = ("%s~%X.%s" % (name[0].upper() if name[0].isascii() else "U", self.names % 0xFFFF, "TMP")
                  if len(name) > 12 and self.numbers.below(8) == 0 else "").encode("utf-16-le")
         text = raw + b"\0\0" + (short + b"\0\0" if short else b"")
         length = (FIXED.size + len(text) + 7) & ~7
-        fixed = FIXED.pack(length, attributes, self.security(), 0, 0, 0, *self.times(), digest, 0, group, 0,
-                           len(short), len(raw))
+        security, times = facts or (self.security(), self.times())
+        fixed = FIXED.pack(length, attributes, security, 0, 0, 0, *times, digest, 0, group, 0, len(short), len(raw))
         parent.entries.append((raw, (fixed + text).ljust(length, b"\0"), below))
         self.total += size
         return size
@@ -158,12 +158,13 @@ class Image:
         if links:
             self.groups += 1
             group = self.groups
-        self.enter(parent, name, attributes=attributes, content=content, group=group)
+        facts = self.security(), self.times()
+        self.enter(parent, name, attributes=attributes, content=content, group=group, facts=facts)
         self.files += 1
         for link in links:
             self.contents.again(content)
             self.links += 1
-            self.linked += self.enter(link, name, attributes=attributes, content=content, group=group)
+            self.linked += self.enter(link, name, attributes=attributes, content=content, group=group, facts=facts)
 
     def grow(self, count):
         root = self.directories[0]

@@ -33,15 +33,11 @@ impl Counts {
     /// Counts a tree.
     pub fn of(tree: &Tree) -> Self {
         let mut counts = Self { security_descriptors: tree.descriptors().len() as u64, ..Self::default() };
-        counts.add_file(tree.file(Tree::ROOT));
-        let mut seen = vec![false; tree.file_count()];
-        for step in tree.walk() {
-            counts.short_names += u64::from(step.entry.short_name.is_some());
-            if std::mem::replace(&mut seen[step.entry.file.index()], true) {
-                counts.hard_links += 1;
-            } else {
-                counts.add_file(step.file);
-            }
+        for (_, file) in tree.files() {
+            counts.add_file(file);
+            let entries = file.directory().into_iter().flatten();
+            counts.short_names += entries.filter(|(_, entry)| entry.short_name.is_some()).count() as u64;
+            counts.hard_links += u64::from(file.names().saturating_sub(1));
         }
         counts
     }

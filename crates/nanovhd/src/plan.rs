@@ -236,10 +236,8 @@ pub(crate) fn volume_error(media: &Media, chosen: Chosen<'_>, source: LayoutErro
 /// When the image was last changed: what the WIM says of it, else the newest time at which a file was
 /// written. Images hold files from the future, so times that no disk format can state don't count.
 fn time_of(image: &ImageInfo, tree: &Tree) -> Filetime {
-    let root = tree.file(Tree::ROOT);
-    let files = tree.walk().map(|step| step.file).chain([root]);
     let plausible = |time: &Filetime| *time < END_OF_FAT;
-    let newest = || files.map(|file| file.metadata.times.written).filter(plausible).max();
+    let newest = || tree.files().map(|(_, file)| file.metadata.times.written).filter(plausible).max();
     image.modified.filter(plausible).or_else(newest).unwrap_or_default()
 }
 

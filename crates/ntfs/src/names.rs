@@ -7,7 +7,7 @@
 
 use std::cmp::Ordering;
 
-use nanovhd_tree::{FileId, Name, Tree};
+use nanovhd_tree::{FileId, Name, Tree, upcase};
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U32, U64};
 
@@ -188,8 +188,8 @@ impl<'t> Links<'t> {
 /// Sorts the names of one directory after the other, and finds those that clash.
 #[derive(Debug, Default)]
 struct Sorter<'t> {
-    /// Scratch: the names of the directory at hand.
-    names: Vec<(&'t Name, LinkName)>,
+    /// Scratch: the names of the directory at hand, each behind its [`key`].
+    names: Vec<(u64, &'t Name, LinkName)>,
     /// Scratch: whether the long and the short name of each of its links are the only ones like them.
     alone: Vec<[bool; 2]>,
     by_name: Vec<LinkName>,
@@ -202,26 +202,32 @@ impl<'t> Sorter<'t> {
     fn sort(&mut self, links: &[Link<'t>], first: usize) -> Result<(), LayoutError> {
         self.names.clear();
         for (number, link) in (first..).zip(&links[first..]) {
-            self.names.push((link.name, LinkName::new(number, false)?));
+            self.names.push((key(link.name), link.name, LinkName::new(number, false)?));
             // A short name that is the long one but for case is no name of its own.
             if let Some(short) = link.dos.filter(|short| !short.eq_ignore_case(link.name)) {
-                self.names.push((short, LinkName::new(number, true)?));
+                self.names.push((key(short), short, LinkName::new(number, true)?));
             }
         }
-        self.names.sort_by(|(a, _), (b, _)| collate(a, b));
+        self.names.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| collate(a.1, b.1)));
         self.alone.clear();
         self.alone.resize(links.len() - first, [true; 2]);
         for pair in self.names.windows(2) {
-            if pair[0].0.eq_ignore_case(pair[1].0) {
-                for (_, name) in pair {
+            if pair[0].0 == pair[1].0 && pair[0].1.eq_ignore_case(pair[1].1) {
+                for (_, _, name) in pair {
                     self.alone[name.link() - first][usize::from(name.is_dos())] = false;
                 }
             }
         }
-        self.by_name.extend(self.names.iter().map(|(_, name)| *name));
+        self.by_name.extend(self.names.iter().map(|(_, _, name)| *name));
         self.forms.extend(links[first..].iter().zip(&self.alone).map(|(link, alone)| dos_form(link, *alone)));
         Ok(())
     }
+}
+
+/// The first four units of a name, upper-cased: most pairs of names are told apart by them, without a
+/// look at names that lie all over the memory. No name has a zero, so the end of a short one comes first.
+fn key(name: &Name) -> u64 {
+    (0..4).fold(0, |key, i| key << 16 | name.units().get(i).map_or(0, |&unit| u64::from(upcase(unit))))
 }
 
 /// How NTFS sorts names: upper-cased first, names that differ only in case by their units.

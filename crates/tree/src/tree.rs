@@ -261,7 +261,8 @@ pub struct WalkEntry<'t> {
     pub entry: &'t Entry,
     /// The file that is named.
     pub file: &'t File,
-    path: Arc<PathLink<'t>>,
+    /// The directory's own name and what is above it; nothing for the root.
+    above: Option<Arc<PathLink<'t>>>,
 }
 
 struct PathLink<'t> {
@@ -272,8 +273,8 @@ struct PathLink<'t> {
 impl WalkEntry<'_> {
     /// The path from the root, with backslashes, for messages.
     pub fn path(&self) -> String {
-        let mut names = Vec::new();
-        let mut link = Some(&self.path);
+        let mut names = vec![self.name.to_string()];
+        let mut link = self.above.as_ref();
         while let Some(l) = link {
             names.push(l.name.to_string());
             link = l.parent.as_ref();
@@ -458,7 +459,10 @@ impl Tree {
         self.push_entries(&mut stack, Self::ROOT, None);
         std::iter::from_fn(move || {
             let step = stack.pop()?;
-            self.push_entries(&mut stack, step.entry.file, Some(&step.path));
+            if step.file.is_directory() {
+                let above = Arc::new(PathLink { name: step.name, parent: step.above.clone() });
+                self.push_entries(&mut stack, step.entry.file, Some(&above));
+            }
             Some(step)
         })
     }
@@ -467,11 +471,11 @@ impl Tree {
         &'t self,
         stack: &mut Vec<WalkEntry<'t>>,
         directory: FileId,
-        path: Option<&Arc<PathLink<'t>>>,
+        above: Option<&Arc<PathLink<'t>>>,
     ) {
         for (name, entry) in self.file(directory).directory().into_iter().flatten().rev() {
-            let path = Arc::new(PathLink { name, parent: path.cloned() });
-            stack.push(WalkEntry { parent: directory, name, entry, file: self.file(entry.file), path });
+            let file = self.file(entry.file);
+            stack.push(WalkEntry { parent: directory, name, entry, file, above: above.cloned() });
         }
     }
 

@@ -1,6 +1,6 @@
 //! Finding a blob by its SHA-1.
 //!
-//! A table of positions in the list of blobs, which has the digests already: six to twelve bytes for each
+//! A table of positions in the list of blobs, which has the digests already: 12 to 24 bytes for each
 //! blob, where a map that keeps its own digests takes forty. Whoever makes a file can choose its digests,
 //! so they are not taken for their own hashes: where a search begins depends on two numbers that each
 //! process draws anew. What is found does not depend on them.
@@ -9,11 +9,20 @@ use std::hash::{BuildHasher, RandomState};
 
 use crate::format::Sha1Digest;
 
+/// A place of the table.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// One more than a position, or 0.
+    number: u32,
+    /// Half of the hash, so that hardly any digest is looked at in vain: they lie all over the memory.
+    tag: u32,
+}
+
 /// Positions of blobs by their digests.
 #[derive(Debug)]
 pub(crate) struct Digests {
-    /// One more than a position, or 0. Their number is a power of two, and a third at least is free.
-    places: Vec<u32>,
+    /// Their number is a power of two, and a third at least is free.
+    places: Vec<Place>,
     used: usize,
     keys: [u64; 2],
 }
@@ -29,7 +38,7 @@ impl Digests {
     /// The positions of these digests, which all differ.
     pub(crate) fn of<'d>(digests: impl ExactSizeIterator<Item = &'d Sha1Digest>) -> Self {
         let count = digests.len();
-        let mut this = Self { places: vec![0; places_for(count)], used: count, ..Self::default() };
+        let mut this = Self { places: vec![Place::default(); places_for(count)], used: count, ..Self::default() };
         for (position, sha1) in digests.enumerate() {
             this.take(sha1, position);
         }
@@ -38,8 +47,9 @@ impl Digests {
 
     /// The position of a digest. `digest` gives the one at a position.
     pub(crate) fn find<'d>(&self, sha1: &Sha1Digest, digest: impl Fn(u32) -> &'d Sha1Digest) -> Option<u32> {
-        let positions = self.walk(sha1).map_while(|place| self.places[place].checked_sub(1));
-        positions.into_iter().find(|&position| digest(position) == sha1)
+        let (tag, walk) = self.walk(sha1);
+        let used = walk.map(|place| self.places[place]).take_while(|place| place.number != 0);
+        used.filter(|place| place.tag == tag).map(|place| place.number - 1).find(|&position| digest(position) == sha1)
     }
 
     /// Adds the digest of the next position, which is not there yet. `digest` gives those before it.
@@ -47,8 +57,8 @@ impl Digests {
         let position = self.used;
         if places_for(position + 1) > self.places.len() {
             let old = std::mem::take(&mut self.places);
-            self.places = vec![0; places_for(2 * (position + 1))];
-            for position in old.into_iter().filter_map(|place| place.checked_sub(1)) {
+            self.places = vec![Place::default(); places_for(2 * (position + 1))];
+            for position in old.into_iter().filter_map(|place| place.number.checked_sub(1)) {
                 self.take(digest(position), position as usize);
             }
         }
@@ -57,16 +67,19 @@ impl Digests {
     }
 
     fn take(&mut self, sha1: &Sha1Digest, position: usize) {
-        let place = self.walk(sha1).find(|&place| self.places[place] == 0);
+        let (tag, mut walk) = self.walk(sha1);
+        let place = walk.find(|&place| self.places[place].number == 0);
         let number = u32::try_from(position + 1).expect("so many blobs don't fit into memory");
-        self.places[place.expect("a third of all places is free")] = number;
+        self.places[place.expect("a third of all places is free")] = Place { number, tag };
     }
 
-    /// All places, those where the digest may be first.
-    fn walk(&self, sha1: &Sha1Digest) -> impl Iterator<Item = usize> + use<> {
+    /// The tag of a digest, and all places, those where it may be first.
+    fn walk(&self, sha1: &Sha1Digest) -> (u32, impl Iterator<Item = usize> + use<>) {
         let count = self.places.len();
-        let start = usize::try_from(self.hash(sha1) >> 32).unwrap_or_default();
-        (0..count).map(move |step| start.wrapping_add(step) & (count - 1))
+        let hash = self.hash(sha1).to_le_bytes();
+        let [tag, start] = [[hash[0], hash[1], hash[2], hash[3]], [hash[4], hash[5], hash[6], hash[7]]];
+        let start = u32::from_le_bytes(start) as usize;
+        (u32::from_le_bytes(tag), (0..count).map(move |step| start.wrapping_add(step) & (count - 1)))
     }
 
     fn hash(&self, sha1: &Sha1Digest) -> u64 {
@@ -121,7 +134,7 @@ mod tests {
         let all: Vec<_> = (0..10_000).map(digest).collect();
         let digests = Digests::of(all.iter());
         let steps = |sha1: &Sha1Digest, position: u32| {
-            digests.walk(sha1).position(|place| digests.places[place] == position + 1).unwrap()
+            digests.walk(sha1).1.position(|place| digests.places[place].number == position + 1).unwrap()
         };
         let total: usize = (0..).zip(&all).map(|(position, sha1)| steps(sha1, position)).sum();
         assert!(total < 2 * all.len(), "{total} steps");
