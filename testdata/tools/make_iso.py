@@ -82,6 +82,7 @@ class Disc:
         self.size, self.revision, self.metadata, self.packet = size, revision, metadata, packet
         self.start, self.next, self.next_meta = start, 0, 0
         self.sectors = {}
+        self.old, self.newest = "none", 0
         self.spared = {}
         self.meta_base = []
         self.version = 2 if revision < 0x200 else 3
@@ -337,18 +338,21 @@ class Disc:
         # An old descriptor of the same partition, which doesn't prevail.
         old = struct.pack("<IHH", 1, 1, 7) + contents + bytes(128) + struct.pack("<III", 1, 0, 1) + bytes(316)
         # With sectors of 512 bytes, maps of 64 bytes go beyond the first of them.
-        for index, (identifier, body) in enumerate([(1, primary), (5, partition), (5, old), (6, volume),
-                                                    (7, unallocated), (8, bytes(496))]):
+        # Linux 6.1 reads the old one all the same and 7-Zip gives up, so that most images are without.
+        partitions = {"none": [partition], "first": [old, partition], "last": [partition, old]}[self.old]
+        descriptors = [(1, primary), *((5, body) for body in partitions), (6, volume), (7, unallocated)]
+        for index, (identifier, body) in enumerate([*descriptors, (8, bytes(496))]):
             self.put(base + index, self.tagged(identifier, base + index, body))
 
     def sparable_map(self):
-        """Two tables, of which the first is older and lacks what was moved last."""
+        """Two tables, of which one is older and lacks what was moved last. (Linux 6.1 takes the first.)"""
         tables = [self.start - 40, self.start - 20]
-        for sequence, sector in enumerate(tables):
-            moved = list(self.spared.items())[:None if sequence else -1]
+        for index, sector in enumerate(tables):
+            newest = index == self.newest
+            moved = list(self.spared.items())[:None if newest else -1]
             entries = moved + [(0xFFFFFFFF, 0x7FFF0000), (0xFFFFFFF0, 0x7FFF8000)]
             body = entity(b"*UDF Sparing Table", struct.pack("<H", self.revision))
-            body += struct.pack("<HHI", len(entries), 0, sequence + 5)
+            body += struct.pack("<HHI", len(entries), 0, 6 if newest else 5)
             body += b"".join(struct.pack("<II", *entry) for entry in entries)
             self.put(sector, self.tagged(0, sector, body))
         return (struct.pack("<BBH", 2, 64, 0) + entity(b"*UDF Sparable Partition", struct.pack("<H", 0x150))
@@ -523,7 +527,7 @@ def main(variant, output):
             Node("embedded", b"in the entry", ads=EMBEDDED),
         ])
         disc = Disc(size=512, revision=0x201, packet=4, start=300)
-        disc.spared = {0: 360, 4: 364, 12: 368}
+        disc.spared, disc.newest = {0: 360, 4: 364, 12: 368}, 1
         disc.write_tree(root)
         disc.next = 48
         disc.finish("SMALL SPARABLE")
@@ -538,9 +542,11 @@ def main(variant, output):
             node.strategy = 4096
         disc = Disc(size=1024, revision=0x102)
         disc.write_tree(root)
+        disc.old = "first"
         disc.finish("STRATEGY")
     elif variant == "reserve":
         disc = Disc(size=4096, revision=0x201)
+        disc.old = "last"
         disc.write_tree(root)
         disc.finish("RESERVE", bad_main=True)
     elif variant == "windows":
