@@ -107,7 +107,7 @@ impl Svg {
         text.push_str(
             "  @media (prefers-color-scheme: dark) {
     .ground { fill: #0d1117 } text { fill: #e6edf3 } .faint { fill: #9198a1 } .grid { stroke: #3d444d } .axis { stroke: #9198a1 }
-    .beyond { fill: #1b222c } .c0 { fill: #3d9be0 } .s0 { stroke: #3d9be0 } .on-dark, .on-light { fill: #111111 }
+    .beyond { fill: #1b222c } .on-dark { fill: #ffffff } .on-light { fill: #111111 }
   }
 </style>
 ",

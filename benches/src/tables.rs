@@ -15,15 +15,25 @@ pub fn replace(text: &str, name: &str, table: &str) -> Option<String> {
     Some(format!("{before}{begin}\n{}\n\n<!-- end -->{after}", table.trim()))
 }
 
-/// A line about the machine.
-pub fn machine(machine: &Machine) -> String {
-    let Machine { cpu, cores, memory, kernel, system, file_system, peer } = machine;
+/// Lines about the machine, and whether it did something else meanwhile.
+pub fn machine(comparison: &Comparison) -> String {
+    let Machine { cpu, cores, memory, kernel, system, file_system, peer } = &comparison.machine;
     let gib = *memory as f64 / f64::from(1 << 30);
     format!(
         "{cores} cores of an {cpu}, {gib:.0} GiB of memory, {system}, Linux {kernel}, outputs on {file_system}.\n\
-         Tool chain: {}.",
-        peer.join(", ")
+         Tool chain: {}.{}",
+        peer.join(", "),
+        disturbed(comparison).unwrap_or_default()
     )
+}
+
+/// Runs beside other work say little.
+fn disturbed(comparison: &Comparison) -> Option<String> {
+    let runs = comparison.wims.iter().flat_map(|wim| wim.unsynced.iter().chain(&wim.synced).chain(&wim.peer));
+    let share = Spread::of(runs.filter_map(|run| run.foreign)).median;
+    (share > 0.25).then(|| {
+        format!("\n**Other work used {share:.1} cores meanwhile (median of the runs): these figures say little.**")
+    })
 }
 
 /// Builds beside those of the tool chain.
@@ -67,6 +77,7 @@ pub fn summary(comparison: &Comparison) -> String {
             wim.unpacked as f64 / 1e9
         );
     }
+    text.push_str(&disturbed(comparison).unwrap_or_default());
     text
 }
 

@@ -33,7 +33,7 @@ fn report() -> Outcome<()> {
     let limits: Limits = load(&arguments.results, "limit")?;
     let scaling: Scaling = load(&arguments.results, "scaling")?;
     let found = [
-        ("machine", tables::machine(&comparison.machine)),
+        ("machine", tables::machine(&comparison)),
         ("summary", tables::summary(&comparison)),
         ("compare", tables::compare(&comparison)),
         ("limit", tables::limit(&limits)),
