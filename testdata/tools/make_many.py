@@ -3,7 +3,7 @@
 
     make_many.py COUNT OUT.wim
 
-COUNT files, a sixteenth as many hard links, and about a tenth as many directories, in the proportions of a
+COUNT files, a sixteenth as many hard links, and about a twelfth as many directories, in the proportions of a
 Windows tree: a component store of many small folders, three flat folders that each hold a sixteenth of all
 (so 62,500 of a million), and programs in folders of up to 200 files, some of them deep. Names have 5 to 120
 units, some beyond ASCII, and one in eight a short name too. A third of the contents are shared, most are

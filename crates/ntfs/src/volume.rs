@@ -155,7 +155,6 @@ impl<'t> Volume<'t> {
             return Err(LayoutError::TooSmall { needed: volume.least_size(fixed)?, size });
         }
         let order = volume.source_order()?;
-        volume.allocate(&order);
         volume.place(&order)?;
         volume.losses = volume.find_losses();
         Ok(volume)
@@ -505,39 +504,35 @@ impl<'t> Volume<'t> {
                 Some(Source::HostFile(path)) => (1, 0, ranks.get(&**path).copied().unwrap_or_default()),
                 Some(Source::Bytes(_)) => (2, 0, 0),
             };
-            order.push(Order { region: slot.region(), class, source, index, slot: number(at)? });
+            order.push(Order::new(slot.region(), (class, source, index), number(at)?));
         }
         // No two are equal, so this is the order of a stable sort.
         order.sort_unstable();
         Ok(order)
     }
 
-    /// Gives every run its clusters, region after region without a gap.
-    fn allocate(&mut self, order: &[Order]) {
+    /// Gives every run its clusters, region after region without a gap, and lists the contents that must
+    /// be delivered there. One pass does both, because in this order the slots lie all over the memory.
+    fn place(&mut self, order: &[Order]) -> Result<(), LayoutError> {
+        let count = self.slots.iter().filter(|slot| slot.delivered().is_some()).count();
+        self.placements.reserve_exact(count);
         let mut next = 0;
         for at in order {
-            if let Storage::Run { lcn, clusters } = &mut self.slots[at.slot as usize].storage {
+            let slot = &mut self.slots[at.slot()];
+            let mut target = Target::Resident;
+            let delivered = slot.delivered();
+            if let Storage::Run { lcn, clusters } = &mut slot.storage {
                 *lcn = Lcn(next);
                 next += *clusters;
+                let before = delivered.map_or(0, |(_, before)| before);
+                target = Target::Extent { offset: self.geometry.cluster.offset(*lcn) + before };
+            }
+            if let Some((content, _)) = delivered {
+                slot.set_placement(self.placements.len()).map_err(|_| LayoutError::TooManyFiles)?;
+                self.placements.push(Placement { content, target });
             }
         }
         self.used_clusters = next;
-    }
-
-    /// Lists the contents that must be delivered.
-    fn place(&mut self, order: &[Order]) -> Result<(), LayoutError> {
-        let delivered = |at: &&Order| self.slots[at.slot as usize].delivered().is_some();
-        self.placements.reserve_exact(order.iter().filter(delivered).count());
-        for at in order {
-            let slot = &mut self.slots[at.slot as usize];
-            let Some((content, before)) = slot.delivered() else { continue };
-            let target = match slot.storage {
-                Storage::Run { lcn, .. } => Target::Extent { offset: self.geometry.cluster.offset(lcn) + before },
-                Storage::Resident | Storage::Hole { .. } => Target::Resident,
-            };
-            slot.set_placement(self.placements.len()).map_err(|_| LayoutError::TooManyFiles)?;
-            self.placements.push(Placement { content, target });
-        }
         Ok(())
     }
 
@@ -574,15 +569,21 @@ fn run_clusters(slot: &Slot<'_>) -> u64 {
     }
 }
 
-/// What decides on the place of a slot's value, in the order of importance.
+/// What decides on the place of a slot's value, the most important first, in one number that is sorted
+/// quickly: the region; items of containers, then files of this machine, then bytes in memory; the
+/// container; the place in it; last the slot itself, 32 bits like the two before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Order {
-    region: Region,
-    /// Items of containers, then files of this machine, then bytes in memory.
-    class: u8,
-    source: u32,
-    index: u32,
-    slot: u32,
+struct Order(u128);
+
+impl Order {
+    fn new(region: Region, (class, source, index): (u8, u32, u32), slot: u32) -> Self {
+        let key = u128::from(region as u8) << 8 | u128::from(class);
+        Self(key << 96 | u128::from(source) << 64 | u128::from(index) << 32 | u128::from(slot))
+    }
+
+    fn slot(self) -> usize {
+        usize::try_from(self.0 & u128::from(u32::MAX)).expect("it was a position")
+    }
 }
 
 fn host_path<'t>(slot: &Slot<'t>) -> Option<&'t Path> {
