@@ -144,12 +144,16 @@ pub(crate) struct Build {
     /// Read the disk back and compare it with the image before it gets its name
     #[arg(long)]
     pub(crate) verify: bool,
+    /// Don't wait until the output is on the disk: after a power failure it may have its name but not all of
+    /// its bytes, and a failing disk goes unnoticed
+    #[arg(long)]
+    pub(crate) no_sync: bool,
 }
 
 impl Build {
     /// How the plan is to be carried out.
     pub(crate) fn options(&self) -> BuildOptions {
-        BuildOptions { verify: self.verify, ..self.job.options() }
+        BuildOptions { verify: self.verify, no_sync: self.no_sync, ..self.job.options() }
     }
 }
 
@@ -178,7 +182,7 @@ pub(crate) struct Job {
 impl Job {
     /// How the plan is to be carried out.
     pub(crate) fn options(&self) -> BuildOptions {
-        BuildOptions { threads: self.manner.threads, overwrite: self.force, verify: false }
+        BuildOptions { threads: self.manner.threads, overwrite: self.force, ..BuildOptions::default() }
     }
 }
 

@@ -78,7 +78,7 @@ fn settings_of_the_start_that_can_not_be_are_refused() {
 fn the_same_inputs_give_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     for suffix in ["vhdx", "vhd", "raw"] {
-        let digests: Vec<_> = ["1", "2", "7", "1", "2", "7"]
+        let digests: Vec<_> = ["1", "2", "3", "8", "64", "2"]
             .iter()
             .enumerate()
             .map(|(run, threads)| {
@@ -170,11 +170,25 @@ fn a_report_tells_what_was_built() {
     assert_eq!(report["schema"], 1);
     assert_eq!(report["output"], output.to_str().unwrap());
     assert_eq!(report["file_length"], fs::metadata(&output).unwrap().len());
-    assert_eq!(report["threads"], 2);
+    assert_eq!((&report["threads"], &report["synced"]), (&2.into(), &true.into()));
     assert!(report["seconds"].as_f64().unwrap() >= report["sync_seconds"].as_f64().unwrap());
     assert_eq!(report["unpacked"], report["plan"]["contents"]["bytes"]);
     let plan = good(nanovhd().arg("plan").arg("-m").arg(testdata("media")).args(["-e", "datacenter", "--json"]));
     assert_eq!(report["plan"], serde_json::from_str::<Value>(&plan).unwrap());
+}
+
+#[test]
+fn a_build_that_does_not_wait_for_the_disk_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let ran = run(build(&at("a.vhdx")).arg("--no-sync"));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("), not synced to disk\n") && !ran.err.contains("syncing"), "{ran:?}");
+    let report: Value = serde_json::from_str(&good(build(&at("b.vhdx")).args(["--json", "--no-sync"]))).unwrap();
+    assert_eq!((&report["synced"], &report["sync_seconds"]), (&false.into(), &0.0.into()));
+    good(&mut build(&at("c.vhdx")));
+    assert!(["a.vhdx", "b.vhdx"].iter().all(|name| sha256(&at(name)) == sha256(&at("c.vhdx"))));
+    assert!(good(nanovhd().args(["build", "--help"])).contains("after a power failure"));
 }
 
 #[test]

@@ -42,6 +42,27 @@ fn a_full_disk_leaves_what_was_there() {
     assert!(ran.err.contains("No space left on device") && ran.err.contains("\nhint: free 2"), "{ran:?}");
 }
 
+/// The file system takes all bytes and promises room for them, but what it lies on has none: that shows only
+/// when they are written back, and is told at the sync.
+#[test]
+fn what_fails_behind_the_writer_is_an_error_too() {
+    let script = r#"
+        mount -t tmpfs -o size=12m none /mnt && mkdir /mnt/fs && truncate -s 64M /mnt/disk || exit 99
+        mkfs.ext4 -q -O ^has_journal -E nodiscard,lazy_itable_init=1 /mnt/disk || exit 99
+        mount -o loop /mnt/disk /mnt/fs || exit 99
+        "$NANOVHD" build -m "$MEDIA" -e standard -q -o /mnt/fs/a.vhdx; echo "code $?"
+        ls /mnt/fs -I lost+found; umount /mnt/fs"#;
+    let Some(ran) = mounted(script) else { return };
+    if ran.code == Some(99) {
+        eprintln!("skipped: no file system can be mounted from a file");
+        return;
+    }
+    assert_eq!(ran.out, "code 1\n", "{ran:?}");
+    let expected =
+        ["error: no room for the output `/mnt/fs/a.vhdx`", "error: can't write the output `/mnt/fs/a.vhdx`"];
+    assert!(expected.iter().any(|expected| ran.err.starts_with(expected)), "{ran:?}");
+}
+
 #[test]
 fn a_disk_that_cannot_be_written_is_named() {
     let script = r#"

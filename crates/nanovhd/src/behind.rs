@@ -33,6 +33,9 @@ const WINDOW: u64 = 4 << 20;
 /// the disk to write them.
 const LAG: usize = 8;
 
+/// As [`LAG`], for the case that the disk had not written them by then: they are given up once more.
+const LATE: usize = 4 * LAG;
+
 /// Windows that may be half written. Writers keep within a few; in more there are holes, and no more
 /// comes.
 const OPEN: usize = 32;
@@ -65,7 +68,7 @@ pub(crate) struct Behind<'f> {
     windows: Mutex<Windows>,
 }
 
-/// At most [`OPEN`] + [`LAG`] windows of pages that may be dirty.
+/// What the windows of the file are up to. At most [`OPEN`] of them are written and not given to the disk.
 #[derive(Debug, Default)]
 struct Windows {
     /// Number of the window and bytes written to it; the one that was written last is the last.
@@ -105,7 +108,9 @@ impl Windows {
             return;
         }
         self.started.push_back(window);
-        if self.started.len() > LAG {
+        let count = self.started.len();
+        due.extend(count.checked_sub(LAG + 1).map(|at| self.started[at]));
+        if count > LATE {
             due.extend(self.started.pop_front());
         }
     }
@@ -182,10 +187,12 @@ mod tests {
     #[test]
     fn pages_are_given_up_some_windows_later_if_at_all() {
         let lag = LAG as u64;
-        let writes: Vec<_> = (0..lag + 3).map(|n| (n * WINDOW, WINDOW)).collect();
+        let late = LATE as u64;
+        let writes: Vec<_> = (0..late + 2).map(|n| (n * WINDOW, WINDOW)).collect();
         let drops = due(&mut Windows::default(), Pages::Drop, &writes);
         assert!(drops[..LAG].iter().zip(0..).all(|(due, n)| *due == [n]));
-        assert_eq!(drops[LAG..], [vec![lag, 0], vec![lag + 1, 1], vec![lag + 2, 2]]);
+        assert!(drops[LAG..LATE].iter().zip(0..).all(|(due, n)| *due == [lag + n, n]));
+        assert_eq!(drops[LATE..], [[late, late - lag, 0], [late + 1, late + 1 - lag, 1]]);
         let keeps = due(&mut Windows::default(), Pages::Keep, &writes);
         assert!(keeps.iter().zip(0..).all(|(due, n)| *due == [n]));
     }

@@ -1,8 +1,8 @@
 //! From the pieces of content as they come to every place where they belong.
 //!
 //! ```text
-//!   WIM blobs, in file order ─┐             ┌─► extents of the volume, written at once
-//!                             ├─► run ──────┼─► copies on the EFI system partition, likewise
+//!   WIM blobs, in file order ─┐             ┌─► extents of the volume, through Gather
+//!                             ├─► run ──────┼─► copies on the EFI system partition, at once
 //!   host files ───────────────┘             └─► slot in memory, for the file's own record
 //! ```
 //!
@@ -108,7 +108,7 @@ impl<'p> Contents<'p> {
     }
 
     /// Brings a piece of a run's content to all its places.
-    fn put(&self, index: usize, offset: u64, bytes: &[u8], disk: &dyn WriteAt) -> io::Result<()> {
+    fn put(&self, index: usize, offset: u64, bytes: &[u8], places: Places<'_>) -> io::Result<()> {
         let run = &self.runs[index];
         let placements = &self.placements[run.placements.clone()];
         let len = placements[0].content.len();
@@ -118,11 +118,11 @@ impl<'p> Contents<'p> {
         }
         for placement in placements {
             if let Target::Extent { offset: start } = placement.target {
-                disk.write_all_at(bytes, self.start + start + offset)?;
+                places.volume.write_all_at(bytes, self.start + start + offset)?;
             }
         }
         for start in self.elsewhere.get(&index).into_iter().flatten() {
-            disk.write_all_at(bytes, start + offset)?;
+            places.elsewhere.write_all_at(bytes, start + offset)?;
         }
         if let Some(slot) = run.slot {
             self.slots[slot].lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
@@ -160,10 +160,19 @@ pub(crate) enum HostError {
     Write(io::Error),
 }
 
+/// The disk, by what is written where. Offsets are those of the disk.
+#[derive(Clone, Copy)]
+pub(crate) struct Places<'a> {
+    /// For extents of the volume.
+    pub(crate) volume: &'a dyn WriteAt,
+    /// For the copies outside of it, whose clusters are not the volume's.
+    pub(crate) elsewhere: &'a dyn WriteAt,
+}
+
 /// Takes what the WIM's reader unpacks.
 pub(crate) struct Sink<'a> {
     pub(crate) contents: &'a Contents<'a>,
-    pub(crate) disk: &'a dyn WriteAt,
+    pub(crate) places: Places<'a>,
     pub(crate) progress: &'a dyn Progress,
 }
 
@@ -172,7 +181,7 @@ impl BlobSink for Sink<'_> {
         let run = self.contents.blobs.binary_search(&index).map_err(|_| {
             io::Error::new(io::ErrorKind::InvalidInput, format!("blob {index} came without being asked for"))
         })?;
-        self.contents.put(run, offset, bytes, self.disk)?;
+        self.contents.put(run, offset, bytes, self.places)?;
         self.progress.advance(bytes.len() as u64);
         Ok(())
     }
@@ -195,7 +204,7 @@ impl Sink<'_> {
             if found > len {
                 return Err(HostError::Changed { found });
             }
-            self.contents.put(file.run, offset, &buffer[..n], self.disk).map_err(HostError::Write)?;
+            self.contents.put(file.run, offset, &buffer[..n], self.places).map_err(HostError::Write)?;
             self.progress.advance(n as u64);
             offset = found;
         }
@@ -235,7 +244,8 @@ mod tests {
         let contents = Contents::new(&places, 1 << 20, &[(second.clone(), 512), (second.clone(), 1024)]);
         assert_eq!(contents.blobs(), [3, 9]);
         let disk = Disk::default();
-        let sink = Sink { contents: &contents, disk: &disk, progress: &() };
+        let places = Places { volume: &disk, elsewhere: &disk };
+        let sink = Sink { contents: &contents, places, progress: &() };
         sink.write(9, 0, b"xy").unwrap();
         sink.write(3, 0, b"abc").unwrap();
         sink.write(3, 3, b"d").unwrap();
@@ -259,7 +269,8 @@ mod tests {
         let places = [Placement { content: &content, target: Target::Extent { offset: 0 } }];
         let contents = Contents::new(&places, 0, &[]);
         let disk = Disk::default();
-        let sink = Sink { contents: &contents, disk: &disk, progress: &() };
+        let places = Places { volume: &disk, elsewhere: &disk };
+        let sink = Sink { contents: &contents, places, progress: &() };
         assert!(sink.write(0, 2, b"abc").is_err());
         assert!(sink.write(0, u64::MAX, b"abc").is_err());
         assert!(sink.write(1, 0, b"a").is_err(), "not asked for");
@@ -279,7 +290,8 @@ mod tests {
             ];
             let contents = Contents::new(&places, 0, &[]);
             let disk = Disk::default();
-            let sink = Sink { contents: &contents, disk: &disk, progress: &() };
+            let places = Places { volume: &disk, elsewhere: &disk };
+            let sink = Sink { contents: &contents, places, progress: &() };
             let (file, expected) = contents.host_files().next().unwrap();
             let result = sink.copy(&file, expected);
             assert_eq!(result.is_ok(), good, "{len}: {result:?}");

@@ -58,6 +58,7 @@ mod draft;
 mod entries;
 mod extract;
 mod format;
+mod gather;
 mod geometry;
 mod identity;
 mod input;

@@ -3,7 +3,8 @@
 //! Until then the bytes go to a file beside it, `.NAME.xxxxxx.partial`: in the same folder, because
 //! only within one file system is a rename atomic. That file is removed whatever happens, short of
 //! the process being killed. Publishing is sync, rename, sync of the folder, so that after a power
-//! failure there is the old file or the new one and never a piece of one.
+//! failure there is the old file or the new one and never a piece of one. Who can do without that may
+//! leave both syncs out.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -190,14 +191,17 @@ impl Partial {
         &self.target.path
     }
 
-    /// Gives the file, which the caller has synced, its name.
-    pub(crate) fn publish(self) -> Result<(), OutputError> {
+    /// Gives the file its name. If it is `durable`, because the caller has synced it, then so is the name.
+    pub(crate) fn publish(self, durable: bool) -> Result<(), OutputError> {
         let Target { folder, path, overwrite } = self.target;
         let renamed = if overwrite { self.file.persist(&path) } else { persist_new(self.file, &path) };
         renamed.map_err(|e| match e.error.kind() {
             ErrorKind::AlreadyExists => OutputError::Exists { path: path.clone() },
             _ => OutputError::Io { action: "give the finished file its name", path: path.clone(), source: e.error },
         })?;
+        if !durable {
+            return Ok(());
+        }
         sync_folder(&folder).map_err(|source| OutputError::Io { action: "sync the folder", path: folder, source })
     }
 }
@@ -257,7 +261,7 @@ mod tests {
     fn write(path: &Path, overwrite: bool, bytes: &[u8]) -> Result<(), OutputError> {
         let partial = Target::check(path, overwrite, [])?.create()?;
         partial.file().write_all(bytes).unwrap();
-        partial.publish()
+        partial.publish(true)
     }
 
     #[test]
@@ -278,7 +282,7 @@ mod tests {
         let path = dir.path().join("a.raw");
         let partial = Target::check(&path, false, []).unwrap().create().unwrap();
         fs::write(&path, b"theirs").unwrap();
-        assert!(matches!(partial.publish(), Err(OutputError::Exists { .. })));
+        assert!(matches!(partial.publish(true), Err(OutputError::Exists { .. })));
         assert_eq!(fs::read(&path).unwrap(), b"theirs");
         assert_eq!(names(dir.path()), ["a.raw"]);
     }
