@@ -16,6 +16,21 @@
 //! [`Wim::stream`] the contents. The file itself is anything that implements
 //! [`ReadAt`](nanovhd_tree::ReadAt).
 //!
+//! # Streaming
+//!
+//! ```text
+//!                  ┌─ worker: small blobs ─► read 1 MiB at once ─► decode ────────► SHA-1 ─► sink
+//!   blobs, ─ take ─┼─ worker: 1 MiB of a large blob ─► read ─► decode ─► its turn ─► SHA-1 ─► sink
+//!   in order       └─ worker: chunks of a solid resource ─► read ─► decode ─► its turn ─► SHA-1 ─► sink
+//! ```
+//!
+//! The file is read once from front to back by as many workers as are asked for. Chunks are decoded in
+//! parallel; what belongs to one blob is then hashed and handed on in order, each worker going on with the
+//! SHA-1 of the one before. So a sink gets every blob from front to back, and bytes and errors are the same
+//! for any number of threads: of several faults the first in the file is told. A worker has about 2 MiB of
+//! buffers; decoded pieces that wait for their turn share 6 MiB, those of solid resources three of the
+//! longest chunks, whatever the number of threads.
+//!
 //! Files are read with every compression (none, XPRESS, LZX, LZMS) and chunk size that Windows has,
 //! with solid resources, as `.esd` files have them, and as [split sets](Wim::open_parts) of `.swm` files.
 //! Encrypted `.esd` files and wimlib's pipable files are refused by name.

@@ -197,13 +197,56 @@ impl<'f, R: ReadAt> Reader<'f, R> {
         mut each: impl FnMut(u64, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let limit = limit.max(extent.offset + extent.stored_len);
-        if std::mem::replace(&mut self.part, extent.part) != extent.part {
-            self.window.clear();
-        }
+        self.enter(extent.part);
         if extent.compressed {
             self.read_chunks(extent, limit, each)
         } else {
             self.read_plain(extent, limit, &mut each)
+        }
+    }
+
+    /// Decodes `len` bytes of a compressed resource, from `from` on: whole chunks, or the last of them.
+    /// They come into the front of `out`, which is made longer where that is needed.
+    ///
+    /// # Errors
+    /// What is wrong with the first chunk that can't be had. If the table is wrong in front of it, that
+    /// is told with the chunks before.
+    pub(crate) fn read_run<'o>(
+        &mut self,
+        extent: &Extent,
+        from: u64,
+        len: usize,
+        out: &'o mut Vec<u8>,
+    ) -> Result<&'o [u8], ResourceError> {
+        self.enter(extent.part);
+        let (file, format) = self.parts.get(extent.part);
+        let mut chunks = Chunks::new(extent, format, self.parts.name(extent.part))?;
+        let chunk_size = format.chunk_size as usize;
+        let (first, count) = (from / u64::from(format.chunk_size), len.div_ceil(chunk_size));
+        let (offset, table) = chunks.entries_of(first, count);
+        if self.table.len() < table {
+            self.table.resize(table, 0);
+        }
+        let read = file.read_exact_at(&mut self.table[..table], offset);
+        read.map_err(|source| chunks.unreadable(offset, source))?;
+        let limit = chunks.go_to(&self.table[..table], first, count);
+        if out.len() < len {
+            out.resize(len, 0);
+        }
+        for to in out[..len].chunks_mut(chunk_size) {
+            let (offset, stored) = chunks.next(&self.table, to.len())?;
+            let read = self.window.bytes(file, offset, stored, limit);
+            let input = read.map_err(|source| chunks.unreadable(offset, source))?;
+            let decoded = self.decoder.decode(format, input, to);
+            decoded.map_err(|cause| chunks.fault(offset, cause.into()))?;
+        }
+        Ok(&out[..len])
+    }
+
+    /// Makes the window one over this part.
+    fn enter(&mut self, part: u16) {
+        if std::mem::replace(&mut self.part, part) != part {
+            self.window.clear();
         }
     }
 
@@ -376,14 +419,43 @@ impl Chunks {
 
     /// Where the chunk after the next one starts: the next entry, or the end of all.
     fn next_start(&mut self, table: &[u8]) -> u64 {
-        let entry = &table[self.used..self.buffered];
-        let (start, used) = match (self.entry_len, entry) {
-            (4, [a, b, c, d, ..]) => (u64::from(u32::from_le_bytes([*a, *b, *c, *d])), 4),
-            (8, [a, b, c, d, e, f, g, h, ..]) => (u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), 8),
-            _ => (self.data_len, 0),
-        };
-        self.used += used;
+        let Some(start) = self.entry(&table[self.used..self.buffered]) else { return self.data_len };
+        self.used += self.entry_len;
         start
+    }
+
+    /// The first of these entries.
+    fn entry(&self, table: &[u8]) -> Option<u64> {
+        match (self.entry_len, table) {
+            (4, [a, b, c, d, ..]) => Some(u64::from(u32::from_le_bytes([*a, *b, *c, *d]))),
+            (8, [a, b, c, d, e, f, g, h, ..]) => Some(u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h])),
+            _ => None,
+        }
+    }
+
+    /// Where those entries of the table lie that say where `count` chunks from `first` on start and the
+    /// last of them ends, and how many bytes they have. The first chunk of a resource has none, and the
+    /// end of the last is that of the resource.
+    fn entries_of(&self, first: u64, count: usize) -> (u64, usize) {
+        // The entry for chunk n is the one with number n - 1.
+        let before = first.saturating_sub(1).min(self.entries);
+        let behind = first.saturating_add(count as u64).min(self.entries);
+        let offset = self.table_offset + before * self.entry_len as u64;
+        (offset, piece(behind - before, count + 1) * self.entry_len)
+    }
+
+    /// Goes to chunk `first`, with the entries that [`Chunks::entries_of`] asked for. Says up to where
+    /// in the file the `count` chunks reach.
+    fn go_to(&mut self, entries: &[u8], first: u64, count: usize) -> u64 {
+        (self.chunk, self.buffered, self.used) = (first, entries.len(), 0);
+        if first > 0 {
+            // One that lies outside is a fault of the chunk that ends there.
+            self.start = self.next_start(entries).min(self.data_len);
+        }
+        let has_entry = first.saturating_add(count as u64) <= self.entries;
+        let last = entries.len().checked_sub(self.entry_len).and_then(|at| self.entry(&entries[at..]));
+        let end = last.filter(|_| has_entry).unwrap_or(self.data_len);
+        self.data_offset + end.min(self.data_len)
     }
 
     /// A fault of the chunk that [`Chunks::next`] returned last.
@@ -411,6 +483,21 @@ mod tests {
         Extent { part: 1, offset, stored_len: stored.len() as u64, len: len as u64, compressed: true }
     }
 
+    /// The same, in runs of so many chunks that are read from the last to the first.
+    fn read_in_runs(file: &Vec<u8>, extent: &Extent, chunks: usize) -> Vec<Result<Vec<u8>, ResourceError>> {
+        let parts = Parts::new(vec![(file, FORMAT)]);
+        let (mut reader, mut out) = (Reader::new(&parts), Vec::new());
+        let step = chunks * FORMAT.chunk_size as usize;
+        let len = usize::try_from(extent.len).unwrap();
+        let run = |from: usize| {
+            let run = reader.read_run(extent, from as u64, step.min(len - from), &mut out);
+            run.map(<[u8]>::to_vec)
+        };
+        let mut runs: Vec<_> = (0..len).step_by(step).rev().map(run).collect();
+        runs.reverse();
+        runs
+    }
+
     /// The content of a resource that lies at the start of `file`.
     fn read(file: &Vec<u8>, extent: &Extent) -> Result<Vec<u8>, ResourceError> {
         let mut content = Vec::new();
@@ -428,6 +515,11 @@ mod tests {
             let content = noise(len as u64, len);
             let stored = chunked(&content, 4096);
             assert_eq!(read(&stored, &extent(0, &stored, len)).unwrap(), content, "{len} bytes in chunks");
+            for chunks in [1, 3, 1000] {
+                let runs = read_in_runs(&stored, &extent(0, &stored, len), chunks);
+                let runs: Vec<_> = runs.into_iter().map(Result::unwrap).collect();
+                assert!(runs.concat() == content, "{len} bytes in runs of {chunks} chunks");
+            }
             let plain = Extent { compressed: false, stored_len: len as u64, ..extent(0, &stored, len) };
             assert_eq!(read(&content, &plain).unwrap(), content, "{len} bytes as they are");
         }
@@ -500,6 +592,9 @@ mod tests {
                 if pieces == 3 { Err(Stop::Enough) } else { Ok(()) }
             });
             assert!(matches!(result, Err(Stop::Enough)), "{len:#x}: {result:?}");
+            let (mut out, last) = (Vec::new(), (chunks - 2) * u64::from(chunk_size));
+            let run = reader.read_run(&extent, last, usize::try_from(len - last).unwrap(), &mut out).unwrap();
+            assert!(run.iter().all(|&byte| byte == 0));
         }
     }
 
@@ -516,10 +611,17 @@ mod tests {
     }
 
     fn fault(stored: &[u8], len: usize) -> (u64, u64, ChunkError) {
-        match read(&stored.to_vec(), &extent(0, stored, len)) {
+        let fault = |result| match result {
             Err(ResourceError::Corrupt { chunk, offset, cause, .. }) => (chunk, offset, cause),
             other => panic!("{other:?}"),
+        };
+        let found = fault(read(&stored.to_vec(), &extent(0, stored, len)));
+        for chunks in [1, 2, 3] {
+            let first =
+                read_in_runs(&stored.to_vec(), &extent(0, stored, len), chunks).into_iter().find(Result::is_err);
+            assert_eq!(fault(first.unwrap()), found, "in runs of {chunks} chunks");
         }
+        found
     }
 
     #[test]

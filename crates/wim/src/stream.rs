@@ -1,19 +1,34 @@
 //! Streaming blobs in file order on several threads, each blob's SHA-1 checked on the way.
 //!
 //! ```text
-//!              ┌─ worker: read a batch ─► decode ─► SHA-1 ─► sink ─┐
-//!   batches ───┤                                                   ├──► finish
-//!   (in order) └─ worker: …                                        ┘
+//!                  ┌─ worker: a batch of small blobs:  read 1 MiB ─► decode ─► SHA-1 ─► sink ─┐
+//!   blobs, ─ take ─┼─ worker: a run of a large blob:   read ─► decode ─► wait ─► SHA-1 ─► sink┼─► finish
+//!   in order       └─ worker: chunks of a solid one:   read ─► decode ─► wait ─► SHA-1 ─► sink┘
+//!                                                                │        ▲
+//!                                 SHA-1 of the blob so far, from the worker before, to the next
 //! ```
 //!
-//! Workers take batches in the order of the file: either several small blobs that lie close
-//! together, read at once, or one big blob, read piece by piece, or [chunks of a solid
-//! resource](solid). Each has its own buffers of a few MiB, used again and again; those for solid
-//! resources are shared, since they are larger.
+//! **Reads.** Workers take work in the order of the file: several small blobs that lie close together and
+//! are read at once, up to 1 MiB; or a [run of chunks](runs) of a large blob; or [chunks of a solid
+//! resource](solid). So all of them together read the file once from front to back, in requests that are
+//! long enough for any disk.
 //!
-//! When blobs are damaged, the error is that of the first of them in the file, however many
-//! threads there are: a worker that finds one lets the others finish what lies before it.
+//! **Order.** What is decoded in parallel is [hashed and handed on](handover) in order: whoever has the
+//! next piece of a blob waits for the one before, and goes on with its SHA-1. Work is taken in order, so what
+//! is waited for is in work. A sink sees every blob from front to back, as with one thread.
+//!
+//! **Memory.** It does not grow with the files, and with the threads only by what each needs to work: a
+//! read-ahead of 1 MiB, 128 KiB of decoded bytes and the decoder's tables. Buffers for decoded runs
+//! (six of 1 MiB) and chunks (three of 64 MiB, which only solid resources make so long) are shared: who finds
+//! none free takes other work, or waits. All are used again and again, since memory that was never touched
+//! costs more than the copy into it.
+//!
+//! **Errors.** When blobs are damaged, the error is the first of the first of them in the file, however many
+//! threads there are: a worker that finds one lets the others finish what lies before it, and tells
+//! what is wrong with a piece only when those before it are good. An error of the sink ends everything at once.
 
+mod handover;
+mod runs;
 mod solid;
 
 use std::io;
@@ -244,8 +259,12 @@ pub(crate) fn stream<R: ReadAt>(
 ) -> Result<(), StreamError> {
     check_wanted(&table.blobs, wanted)?;
     // A solid blob may be work for several, but only so many are worked on at a time.
-    let solid = wanted.iter().any(|&index| table.blobs[index as usize].solid.is_some());
-    let useful = if solid { wanted.len().max(solid::MOST_TASKS) } else { wanted.len() };
+    let most = |index: &u32| match &table.blobs[*index as usize] {
+        blob if blob.solid.is_some() => solid::MOST_TASKS,
+        blob if runs::is_large(parts, blob) => runs::MOST,
+        _ => 1,
+    };
+    let useful = wanted.len().max(wanted.iter().map(most).max().unwrap_or(1));
     // Workers hold a chunk each, which hardly any file makes long.
     let possible = usize::try_from(solid::DECODED / parts.longest_chunk().max(1)).unwrap_or(usize::MAX);
     let threads = threads.get().min(useful).min(possible);
@@ -294,11 +313,14 @@ struct State {
     stop: Stop,
     error: Option<StreamError>,
     solid: solid::Progress,
+    runs: runs::Progress,
+    unfinished: handover::Unfinished,
 }
 
 /// What a worker takes.
 enum Work<'q> {
     Blobs(&'q [u32]),
+    Run(runs::Run),
     Chunks(solid::Task),
     Share(solid::Share),
 }
@@ -404,6 +426,7 @@ impl<'q, R: ReadAt> Queue<'q, R> {
         while let Some(work) = self.take() {
             let result = match work {
                 Work::Blobs(batch) => self.batch(&mut reader, batch, sink),
+                Work::Run(run) => self.decode_run(&mut reader, run, sink),
                 Work::Chunks(task) => {
                     self.chunks(task);
                     Ok(())
@@ -457,32 +480,44 @@ impl<'q, R: ReadAt> Queue<'q, R> {
     fn take(&self) -> Option<Work<'q>> {
         let mut state = self.lock();
         loop {
+            if let Some(run) = self.take_run(&mut state) {
+                return Some(Work::Run(run));
+            }
             let stop = state.stop;
             let first = self.wanted.get(state.next).copied().filter(|&first| !stop.stops(first));
             let solid = first.and_then(|first| Some((first, self.blob(first).solid?)));
             if let Some(task) = solid.and_then(|(first, place)| self.take_chunks(&mut state, first, place)) {
                 return Some(Work::Chunks(task));
             }
-            if let Some(share) = state.solid.take_share(stop) {
+            let State { solid: chunks, unfinished, .. } = &mut *state;
+            if let Some(share) = chunks.take_share(unfinished, stop) {
                 return Some(Work::Share(share));
             }
-            if first.is_some() && solid.is_none() {
-                let count = self.batch_len(&self.wanted[state.next..]);
-                let from = state.next;
-                state.next += count;
-                return Some(Work::Blobs(&self.wanted[from..][..count]));
+            if let Some(first) = first.filter(|_| solid.is_none()) {
+                if !runs::is_large(self.parts, self.blob(first)) {
+                    return Some(Work::Blobs(self.take_batch(&mut state)));
+                }
+                if self.begin_runs(&mut state, first) {
+                    continue;
+                }
             }
             // Where a table tells no more, nothing is left that could still come first.
             let is_left = self.wanted.get(state.next).is_some_and(|&next| !stop.stops(next));
-            if !is_left && !state.solid.is_pending(stop) {
+            if !is_left && !state.solid.is_pending(stop) && !state.runs.is_pending() {
                 return None;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
+    fn take_batch(&self, state: &mut State) -> &'q [u32] {
+        let from = state.next;
+        state.next += self.batch_len(&self.wanted[from..]);
+        &self.wanted[from..state.next]
+    }
+
     /// How many of these blobs are the next batch: those within [`BATCH`] bytes of the file, or one
-    /// that is longer.
+    /// that is longer. The first is neither large nor in a solid resource.
     fn batch_len(&self, wanted: &[u32]) -> usize {
         let first = self.blob(wanted[0]);
         let mut reached = end(first);
@@ -490,7 +525,7 @@ impl<'q, R: ReadAt> Queue<'q, R> {
         for &index in &wanted[1..] {
             let blob = self.blob(index);
             let again = index == wanted[count - 1];
-            let beside = blob.solid.is_none() && blob.part == first.part;
+            let beside = blob.solid.is_none() && blob.part == first.part && !runs::is_large(self.parts, blob);
             if !beside || !again && (end(blob) - first.offset > BATCH || blob.offset > reached + GAP) {
                 break;
             }
@@ -689,6 +724,87 @@ mod tests {
             }
         }
         assert!(matches!(wim.read_blob(41), Err(BlobError::Digest { blob: 41, .. })));
+    }
+
+    /// Blobs that are decoded in runs, among small ones: of noise, which is stored as it is.
+    fn built_large() -> impl Iterator<Item = (usize, Vec<Vec<u8>>, Built)> {
+        [4096u32, 0x8000, 0x10_0000].into_iter().map(|chunk_size| {
+            let len = |n: usize| if n % 4 == 2 { 4_200_000 + n * 999_999 } else { 3000 + n };
+            let contents: Vec<Vec<u8>> = (0..9).map(|n| noise(n as u64, len(n))).collect();
+            let slices: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
+            let built = File { chunk_size: Some(chunk_size), ..File::new(&slices) }.build();
+            (chunk_size as usize, contents, built)
+        })
+    }
+
+    #[test]
+    fn large_blobs_come_whole_with_any_number_of_threads() {
+        for (_, contents, built) in built_large() {
+            let wim = Wim::open(built.bytes).unwrap();
+            for n in [1, 2, 3, 8, 64] {
+                let sink = Keep::default();
+                wim.stream(&[0, 1, 2, 2, 2, 3, 4, 5, 6, 6, 7, 8], threads(n), &sink).unwrap();
+                let blobs = sink.blobs.into_inner().unwrap();
+                assert!(blobs.values().all(|(_, finished)| *finished));
+                assert!(blobs.values().map(|(content, _)| content).eq(&contents), "{n} threads");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_fault_of_the_first_damaged_large_blob_is_told_with_any_number_of_threads() {
+        for (chunk_size, contents, built) in built_large() {
+            let table = |blob: usize, chunk: usize| built.blobs[blob].start + (chunk - 1) * 4;
+            let chunks = contents[2].len().div_ceil(chunk_size);
+            // The table of blob 6 is wrong as well, and so is the end of blob 2.
+            for (chunk, then) in [(chunks / 2, chunks - 2), (1, 2), (chunks - 1, chunks - 1)] {
+                let mut bytes = built.bytes.clone();
+                for (blob, chunk) in [(6, 3), (2, then), (2, chunk)] {
+                    bytes[table(blob, chunk)..][..4].copy_from_slice(&[0xff; 4]);
+                }
+                let wim = Wim::open(bytes).unwrap();
+                for n in [1, 2, 3, 8, 64] {
+                    let sink = Keep::default();
+                    let error = wim.stream(&(0..9).collect::<Vec<_>>(), threads(n), &sink).unwrap_err();
+                    let StreamError::Blob(BlobError::Corrupt { blob: 2, chunk: found, .. }) = error else {
+                        panic!("{error}")
+                    };
+                    // The entry says where the chunk before ends.
+                    assert_eq!(found, chunk as u64 - 1, "{n} threads");
+                    let blobs = sink.blobs.into_inner().unwrap();
+                    assert!(blobs[&0].1 && blobs[&1].1 && !blobs.get(&2).is_some_and(|blob| blob.1));
+                }
+            }
+            let mut bytes = built.bytes.clone();
+            bytes[built.blobs[6].end - 1] ^= 1;
+            bytes[built.blobs[2].start + built.blobs[2].len() / 2] ^= 1;
+            let wim = Wim::open(bytes).unwrap();
+            for n in [1, 2, 8] {
+                let error = wim.stream(&(0..9).collect::<Vec<_>>(), threads(n), &Keep::default()).unwrap_err();
+                assert!(matches!(error, StreamError::Blob(BlobError::Digest { blob: 2, .. })), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_sink_that_fails_or_panics_ends_the_streaming_of_large_blobs() {
+        struct Panics;
+        impl BlobSink for Panics {
+            fn write(&self, index: u32, offset: u64, _: &[u8]) -> io::Result<()> {
+                assert!(index != 2 || offset < 2_000_000, "as is meant");
+                Ok(())
+            }
+        }
+        let (_, _, built) = built_large().next().unwrap();
+        let wim = Wim::open(built.bytes).unwrap();
+        let all: Vec<u32> = (0..9).collect();
+        for n in [1, 2, 8] {
+            let sink = Keep { fails_at: Some(2), ..Keep::default() };
+            let error = wim.stream(&all, threads(n), &sink).unwrap_err();
+            assert!(matches!(error, StreamError::Sink { blob: 2, .. }), "{error}");
+            let streaming = std::panic::AssertUnwindSafe(|| wim.stream(&all, threads(n), &Panics));
+            assert!(std::panic::catch_unwind(streaming).is_err());
+        }
     }
 
     #[test]

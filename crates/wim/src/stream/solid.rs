@@ -19,14 +19,15 @@
 //! on a machine with many cores, only [`DECODED`] bytes of chunks are being worked on at a time, and
 //! buffers are used again. The compressed chunks come on top, and are shorter.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::Arc;
 
 use nanovhd_tree::ReadAt;
-use sha1::{Digest, Sha1};
+use sha1::Sha1;
 
+use super::handover::Unfinished;
 use super::{BlobError, BlobSink, Interrupted, Queue, State, Stop, StreamError};
 use crate::reader::ResourceError;
 use crate::solid::SolidPlace;
@@ -44,10 +45,6 @@ pub(super) const MOST_TASKS: usize = (DECODED / RUN) as usize;
 
 /// How much of a decoded chunk a worker takes at once, in whole pieces of blobs.
 const SHARE: usize = 1 << 20;
-
-/// How much is handed on at once: fits the second-level cache, so that the sink finds there what was
-/// hashed.
-const PIECE: usize = 256 << 10;
 
 /// How far the solid resources are.
 #[derive(Default)]
@@ -69,8 +66,6 @@ pub(super) struct Progress {
     /// needed at a time.
     spare: Vec<Decoding>,
     spare_outputs: Vec<Vec<u8>>,
-    /// The SHA-1 of blobs up to the end of a chunk: number of the blob and length so far.
-    unfinished: HashMap<(u32, u64), Sha1>,
 }
 
 struct Walk {
@@ -152,9 +147,8 @@ impl Progress {
     }
 
     /// The next pieces to hand on, if there are any whose SHA-1 so far is known.
-    pub(super) fn take_share(&mut self, stop: Stop) -> Option<Share> {
-        let Self { ready, unfinished, .. } = self;
-        ready.iter_mut().find_map(|ready| ready.share(unfinished, stop))
+    pub(super) fn take_share(&mut self, unfinished: &mut Unfinished, stop: Stop) -> Option<Share> {
+        self.ready.iter_mut().find_map(|ready| ready.share(unfinished, stop))
     }
 
     /// Puts decoded chunks among those that lie there.
@@ -179,7 +173,7 @@ impl Progress {
 }
 
 impl Ready {
-    fn share(&mut self, unfinished: &mut HashMap<(u32, u64), Sha1>, stop: Stop) -> Option<Share> {
+    fn share(&mut self, unfinished: &mut Unfinished, stop: Stop) -> Option<Share> {
         let before = self.continued.take_if(|piece| unfinished.contains_key(&(piece.index, piece.from)));
         let hasher = before.as_ref().and_then(|piece| unfinished.remove(&(piece.index, piece.from)));
         let mut pieces = Vec::from_iter(before);
@@ -363,31 +357,13 @@ impl<R: ReadAt> Queue<'_, R> {
         result.or_else(Interrupted::error)
     }
 
-    /// Hashes and hands on a piece of a blob.
-    fn piece(&self, piece: Piece, mut hasher: Sha1, output: &[u8], sink: &dyn BlobSink) -> Result<(), Interrupted> {
+    /// Hashes and hands on a piece of a blob, or says why it can't be had.
+    fn piece(&self, piece: Piece, hasher: Sha1, output: &[u8], sink: &dyn BlobSink) -> Result<(), Interrupted> {
         let Piece { index, from, content } = piece;
-        let blob = self.blob(index);
-        let range = match content {
-            Content::At(range) => range,
-            Content::Not(cause) => return Err(BlobError::new(index, blob, cause).into()),
-        };
-        let sink_error = |source| Interrupted::Error(StreamError::Sink { blob: index, source });
-        let mut at = from;
-        for bytes in output[range].chunks(PIECE) {
-            if self.stops(index) {
-                return Err(Interrupted::ByOther);
-            }
-            hasher.update(bytes);
-            sink.write(index, at, bytes).map_err(sink_error)?;
-            at += bytes.len() as u64;
+        match content {
+            Content::At(range) => self.hand_on((index, from), hasher, &output[range], sink),
+            Content::Not(cause) => Err(BlobError::new(index, self.blob(index), cause).into()),
         }
-        if at < blob.len {
-            self.lock().solid.unfinished.insert((index, at), hasher);
-            self.changed.notify_all();
-            return Ok(());
-        }
-        BlobError::check((index, blob), hasher, self.parts.name(blob.part))?;
-        sink.finish(index).map_err(sink_error)
     }
 }
 
