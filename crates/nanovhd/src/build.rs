@@ -275,7 +275,7 @@ impl Plan<'_> {
         let threads =
             options.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
         let work = Work { plan: self, partial: &partial, progress, stopped: AtomicBool::new(false) };
-        work.write(threads, options.verify)?;
+        work.write(threads, options)?;
         let verification = if options.verify { Some(work.verify(threads)?) } else { None };
 
         let synced = !options.no_sync;
@@ -307,11 +307,11 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn write(&self, threads: NonZeroUsize, read_back: bool) -> Result<(), BuildError> {
+    fn write(&self, threads: NonZeroUsize, options: &BuildOptions) -> Result<(), BuildError> {
         let plan = self.plan;
         // The bytes that nobody writes are zeros, and holes where the file system has them.
         self.partial.file().set_len(plan.container.file_len()).map_err(|e| self.io(e))?;
-        let behind = Behind::new(self.partial.file(), Pages::of(plan.outline.disk.written.0, read_back));
+        let behind = Behind::new(self.partial.file(), Pages::of(plan.outline.disk.written.0, options.verify));
         let disk: DiskWriter<'_, _> = plan.container.create(&behind);
         let volume = plan.lay_out();
         let window = |start| Window { disk: &disk, start, progress: self.progress, stopped: &self.stopped };
@@ -331,7 +331,10 @@ impl Work<'_> {
             whole.write_all_at(bytes, *offset).map_err(|e| self.io(e))?;
         }
         disk.finish().map_err(|e| self.io(e))?;
-        behind.finish();
+        // Without a sync nobody waits for the last windows.
+        if !options.no_sync {
+            behind.finish();
+        }
         Ok(())
     }
 
