@@ -35,7 +35,7 @@ fn a_plan_has_the_promised_members_and_writes_nothing() {
     assert_eq!(names(folder.path()), [""; 0]);
     assert_eq!(
         keys(&plan),
-        ["schema", "media", "image", "disk", "boot", "partitions", "volume", "contents", "time", "warnings"].sorted()
+        ["schema", "media", "image", "disk", "boot", "partitions", "volume", "contents", "settings", "time", "warnings"].sorted()
     );
     assert_eq!(plan["schema"], 1);
     assert_eq!(plan["image"]["index"], 2);

@@ -12,6 +12,7 @@ use nanovhd_wim::Note;
 use uuid::Uuid;
 
 use crate::boot::{EspFiles, Start};
+use crate::customize::Applied;
 use crate::geometry::{self, Sized};
 use crate::identity::Identity;
 use crate::outline::{
@@ -40,6 +41,8 @@ pub(crate) struct Draft<'r, 'm> {
     pub(crate) notes: Vec<Note>,
     /// What makes it start, if anything does.
     pub(crate) start: Option<Start>,
+    /// What was set in the image.
+    pub(crate) custom: Applied,
 }
 
 impl<'m> Draft<'_, 'm> {
@@ -134,6 +137,7 @@ impl Draft<'_, '_> {
             partitions: self.partitions(),
             volume: self.volume_outline(volume),
             contents: self.contents(volume),
+            settings: self.custom.settings.clone(),
             time: self.volume.time.unix_seconds(),
             warnings: self.warnings(volume),
         }
@@ -213,7 +217,8 @@ impl Draft<'_, '_> {
         let boot = "there are no boot files on the disk: it can be mounted, but Windows does not start from it";
         let boot = self.start.is_none().then(|| boot.to_owned());
         let notes = self.notes.iter().map(ToString::to_string);
-        by_place.into_iter().chain(boot).chain(notes).chain(volume.losses().iter().map(loss)).collect()
+        let custom = self.custom.warnings.iter().cloned();
+        by_place.into_iter().chain(boot).chain(custom).chain(notes).chain(volume.losses().iter().map(loss)).collect()
     }
 }
 

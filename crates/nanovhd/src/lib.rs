@@ -52,6 +52,7 @@ mod browse;
 mod build;
 mod contents;
 mod counts;
+mod customize;
 mod disk_image;
 mod disk_inspection;
 mod draft;
@@ -88,6 +89,10 @@ pub use boot_inspection::{BootEntryInspection, BootFileInspection, BootInspectio
 pub use browse::{BrowseError, Listed, ListedStream, Listing};
 pub use build::{BuildError, BuildOptions, Report};
 pub use counts::Counts;
+pub use customize::{
+    Customization, CustomizeError, Debugging, Ems, HostCopy, Interface, Ipv4Address, Ipv6Address, Secret,
+    SettingOutline, Way,
+};
 pub use disk_image::{DiskError, DiskImage, PartitionList};
 pub use disk_inspection::{DiskInspection, PartitionInspection, TableInspection, VolumeFacts, VolumeInspection};
 pub use extract::{ExtractError, ExtractOptions, Extraction, LeftOut, LeftOutKind};

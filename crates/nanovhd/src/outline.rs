@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::text::counted;
-use crate::{BcdDevice, BcdTemplate, ChosenBy, Counts, DiskFormat, Firmware, Size};
+use crate::{BcdDevice, BcdTemplate, ChosenBy, Counts, DiskFormat, Firmware, SettingOutline, Size};
 
 /// What a plan says about the disk that it makes. All sizes and offsets are in bytes. Serialised, it
 /// keeps its shape within one [`Outline::SCHEMA`]; members may be added.
@@ -30,6 +30,8 @@ pub struct Outline {
     pub volume: VolumeOutline,
     /// What will be unpacked.
     pub contents: ContentsOutline,
+    /// What is set in the image, and which way.
+    pub settings: Vec<SettingOutline>,
     /// The time that the disk's own structures bear, in seconds since 1970.
     pub time: i64,
     /// What will not be as the user may expect.
@@ -180,6 +182,7 @@ impl fmt::Display for Outline {
         self.volume.fmt(f)?;
         let ContentsOutline { pieces, bytes, stored } = &self.contents;
         writeln!(f, "contents    {bytes} in {}, {stored} in the WIM", counted(*pieces, "piece"))?;
+        self.settings(f)?;
         for (n, warning) in self.warnings.iter().enumerate() {
             let title = if n == 0 { "warnings" } else { "" };
             if n == 0 {
@@ -197,6 +200,20 @@ impl Outline {
         writeln!(f, "media       {}", self.media.wim.display())?;
         let name = visible(image.name.as_deref().unwrap_or("(no name)"));
         writeln!(f, "image       {}  {name}, {}", image.index, image.chosen_by)
+    }
+
+    /// One line for each way of each setting.
+    fn settings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = || self.settings.iter().map(|setting| setting.setting.chars().count());
+        let width = names().max().unwrap_or(0);
+        for (n, SettingOutline { setting, way, what }) in self.settings.iter().enumerate() {
+            let title = if n == 0 { "settings" } else { "" };
+            if n == 0 {
+                writeln!(f)?;
+            }
+            writeln!(f, "{title:<12}{setting:<width$}  {way:<12}  {}", visible(what))?;
+        }
+        Ok(())
     }
 
     fn table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,12 +13,13 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::boot::{BootError, Start};
+use crate::customize::Applied;
 use crate::draft::Draft;
 use crate::geometry::Layouts;
 use crate::identity::{Identity, Inputs};
 use crate::media::WIM;
 use crate::outline::Outline;
-use crate::{BcdDevice, Chosen, DiskFormat, Firmware, Media, Recipe, SelectionError, Size};
+use crate::{BcdDevice, Chosen, CustomizeError, DiskFormat, Firmware, Media, Recipe, SelectionError, Size};
 
 /// The version of the way in which identifiers are derived.
 const IDENTITY: u64 = 1;
@@ -59,6 +60,16 @@ pub enum PlanError {
         image: u32,
         /// What is wrong.
         source: Box<MetadataError>,
+    },
+    /// The image can't be customized.
+    #[error("can't customize image {image} of `{}`", wim.display())]
+    Customize {
+        /// The WIM.
+        wim: PathBuf,
+        /// The image's number.
+        image: u32,
+        /// What is wrong with the image or a setting.
+        source: Box<CustomizeError>,
     },
     /// The image can't be made to start.
     #[error("image {image} of `{}` can't be made to start", wim.display())]
@@ -107,6 +118,7 @@ impl PlanError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Selection(e) => e.hint(),
+            Self::Customize { source, .. } => source.hint(),
             Self::Boot { source, .. } => source.hint(),
             Self::TooSmall { least, .. } => Some(format!("give --size {} or more", least.argument())),
             _ => None,
@@ -152,6 +164,8 @@ impl Recipe {
             time,
             boot_code: (firmware == Firmware::Bios).then_some(NTFS_BOOT_CODE),
         };
+        let custom = self.custom.apply(&mut tree, media, chosen.image, time);
+        let custom = custom.map_err(|e| customize_error(media, chosen, e))?;
         // Sizes don't depend on identifiers, but identifiers on the size.
         let esp = DiskLayout::usual_esp(self.sector_size);
         let mut layouts = Layouts { firmware, sector_size: self.sector_size, esp, disk: Uuid::nil() };
@@ -164,12 +178,14 @@ impl Recipe {
         }
         let needed = Volume::minimum_size(&tree, &volume).map_err(|e| volume_error(media, chosen, e))?;
         let sized = layouts.size(self.size, needed)?;
-        let identity = self.identity(media, chosen.image.index, firmware, start.as_ref(), sized.size, time);
+        let identity =
+            self.identity(media, chosen.image.index, firmware, (start.as_ref(), &custom), sized.size, time);
         let layout = Layouts { disk: identity.disk(), ..layouts }.of(sized.size.0)?;
         if let Some(start) = &mut start {
             start.settle(&mut tree, &layout, identity).map_err(|e| boot_error(media, chosen, e))?;
         }
-        Draft { recipe: self, media, chosen, tree, volume, sized, identity, layout, firmware, notes, start }.plan()
+        Draft { recipe: self, media, chosen, tree, volume, sized, identity, layout, firmware, notes, start, custom }
+            .plan()
     }
 
     /// Refuses settings that don't go together, before any work.
@@ -201,13 +217,13 @@ impl Recipe {
         media: &Media,
         image: u32,
         firmware: Firmware,
-        start: Option<&Start>,
+        (start, custom): (Option<&Start>, &Applied),
         size: Size,
         time: Filetime,
     ) -> Identity {
         let wim = media.wim();
         let boot = start.map(Start::settings);
-        Inputs::new(IDENTITY)
+        let inputs = Inputs::new(IDENTITY)
             .bytes("wim", &wim.header().guid)
             .number("image", image.into())
             .bytes("metadata", &wim.metadata_digest(image).unwrap_or_default())
@@ -218,9 +234,18 @@ impl Recipe {
             .bytes("label", self.label.as_bytes())
             .number("time", time.0)
             .bytes("seed", self.seed.as_bytes())
-            .bytes("boot", boot.unwrap_or_default().as_bytes())
-            .identity()
+            .bytes("boot", boot.unwrap_or_default().as_bytes());
+        // Without any setting, identifiers are those that they were before there was one.
+        match &custom.inputs {
+            Some(digest) => inputs.bytes("customization", digest).identity(),
+            None => inputs.identity(),
+        }
     }
+}
+
+/// Says which image can't be customized.
+fn customize_error(media: &Media, chosen: Chosen<'_>, source: CustomizeError) -> PlanError {
+    PlanError::Customize { wim: media.wim_path().to_owned(), image: chosen.image.index, source: Box::new(source) }
 }
 
 /// Says which image can't be started.

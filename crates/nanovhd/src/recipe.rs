@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nanovhd_wim::ImageSelector;
 
-use crate::{BcdDevice, BcdTemplate, DiskFormat, Edition, Firmware, FormatError, Selection, Size};
+use crate::{BcdDevice, BcdTemplate, Customization, DiskFormat, Edition, Firmware, FormatError, Selection, Size};
 
 /// What is to be made of a media: which image, on what kind of disk. All but the choice of an image
 /// among several has a default.
@@ -23,6 +23,7 @@ pub struct Recipe {
     pub(crate) boot: bool,
     pub(crate) bcd_device: Option<BcdDevice>,
     pub(crate) bcd_template: BcdTemplate,
+    pub(crate) custom: Customization,
 }
 
 impl Default for Recipe {
@@ -41,6 +42,7 @@ impl Default for Recipe {
             boot: true,
             bcd_device: None,
             bcd_template: BcdTemplate::Image,
+            custom: Customization::default(),
         }
     }
 }
@@ -158,6 +160,13 @@ impl Recipe {
     #[must_use]
     pub fn bcd_template(mut self, template: BcdTemplate) -> Self {
         self.bcd_template = template;
+        self
+    }
+
+    /// What is set in the image beside its files: by default nothing.
+    #[must_use]
+    pub fn customize(mut self, custom: Customization) -> Self {
+        self.custom = custom;
         self
     }
 
