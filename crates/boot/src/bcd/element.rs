@@ -112,10 +112,34 @@ pub const RECOVERY_SEQUENCE: ElementId = ElementId(0x1400_0008);
 pub const RECOVERY_ENABLED: ElementId = ElementId(0x1600_0009);
 /// Whether to use memory that is known to be bad.
 pub const BAD_MEMORY_ACCESS: ElementId = ElementId(0x1600_000b);
-/// How the debugger is reached.
+/// Whether a boot program has a debugger.
+pub const BOOT_DEBUGGER: ElementId = ElementId(0x1600_0010);
+/// How the debugger is reached: 0 over a serial port, 1 FireWire, 2 USB, 3 a network, 4 on the machine itself.
 pub const DEBUGGER_TYPE: ElementId = ElementId(0x1500_0011);
+/// The number of the debugger's serial port.
+pub const DEBUGGER_PORT: ElementId = ElementId(0x1500_0013);
+/// Bits per second of the debugger's serial port.
+pub const DEBUGGER_BAUD_RATE: ElementId = ElementId(0x1500_0014);
+/// The debugger's channel on its FireWire bus.
+pub const DEBUGGER_CHANNEL: ElementId = ElementId(0x1500_0015);
+/// The machine's name for a USB debugger.
+pub const DEBUGGER_TARGET_NAME: ElementId = ElementId(0x1200_0016);
+/// The debugger's card as `bus.device.function`.
+pub const DEBUGGER_BUS_PARAMS: ElementId = ElementId(0x1200_0019);
+/// The IPv4 address of a network debugger, its first byte the highest of the number.
+pub const DEBUGGER_HOST_IP: ElementId = ElementId(0x1500_001a);
+/// The UDP port of a network debugger.
+pub const DEBUGGER_HOST_PORT: ElementId = ElementId(0x1500_001b);
+/// Whether the card of a network debugger gets its address by DHCP.
+pub const DEBUGGER_DHCP: ElementId = ElementId(0x1600_001c);
+/// What a network debugger encrypts with.
+pub const DEBUGGER_KEY: ElementId = ElementId(0x1200_001d);
 /// Whether boot programs have emergency management services.
 pub const BOOT_EMS: ElementId = ElementId(0x1600_0020);
+/// The number of the serial port of emergency management services.
+pub const EMS_PORT: ElementId = ElementId(0x1500_0022);
+/// Bits per second of the serial port of emergency management services.
+pub const EMS_BAUD_RATE: ElementId = ElementId(0x1500_0023);
 /// Whether drivers may be signed by anybody.
 pub const TEST_SIGNING: ElementId = ElementId(0x1600_0049);
 /// Whether Windows is started in a context of its own.

@@ -7,6 +7,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::device::DeviceFault;
+use super::diagnostics::DiagnosticsError;
 use super::element::{ElementId, Format};
 use super::id::named;
 use super::kind::ObjectKind;
@@ -59,6 +60,9 @@ pub enum BcdError {
     /// Two objects of a new store would be the same one.
     #[error("the new objects can't both be {0}, nor one that the template has")]
     SameObject(Uuid),
+    /// What is to be set can't be.
+    #[error(transparent)]
+    Diagnostics(#[from] DiagnosticsError),
     /// A template lacks an object.
     #[error("the template has no object {}, {what}", named(*.id))]
     TemplateObject {

@@ -60,6 +60,7 @@
 
 mod defaults;
 mod device;
+mod diagnostics;
 pub mod element;
 mod error;
 pub mod id;
@@ -74,6 +75,9 @@ mod utf16;
 mod value;
 
 pub use device::{Device, DeviceFault, DeviceFile, PartitionDevice};
+pub use diagnostics::{
+    BAUD_RATES, DebugKey, Debugger, Diagnostics, DiagnosticsError, MAX_CHANNEL, MAX_TARGET_NAME, SerialPort,
+};
 pub use element::{ElementId, Format};
 pub use error::{BcdError, Fault, Note};
 pub use kind::ObjectKind;

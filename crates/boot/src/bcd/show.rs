@@ -5,6 +5,7 @@
 //! `{default}` and `{current}`. What was wrong with the store comes last.
 
 use std::fmt::{self, Write as _};
+use std::net::Ipv4Addr;
 
 use nanovhd_tree::visible;
 
@@ -41,7 +42,10 @@ pub(super) fn value(object: &Object, element: ElementId, value: &Value) -> Vec<S
 }
 
 fn integer(object: &Object, element: ElementId, number: u64) -> String {
-    let values = names::name(object.kind, element).map_or(&[][..], |(_, values)| values);
+    let (name, values) = names::name(object.kind, element).unwrap_or_default();
+    if let (true, Ok(address)) = (name.ends_with("hostip"), u32::try_from(number)) {
+        return Ipv4Addr::from_bits(address).to_string();
+    }
     let known = usize::try_from(number).ok().and_then(|number| values.get(number));
     known.map_or_else(|| number.to_string(), |&known| known.to_owned())
 }

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
+mod diagnostics;
 mod dump;
 mod edits;
 mod hostile;
