@@ -6,8 +6,8 @@
 //!  Media ──► Tree ──┘  nothing is written                └── blobs of the WIM, in its own order
 //! ```
 //!
-//! A [`Media`] is a WIM file, or a folder laid out like the Windows Server 2016 media. A [`Recipe`]
-//! says what to make of it. Together they give a [`Plan`], in which everything is decided: every
+//! A [`Media`] is a WIM file, or a folder or disc image (ISO) laid out like the Windows Server 2016 media. A
+//! [`Recipe`] says what to make of it. Together they give a [`Plan`], in which everything is decided: every
 //! bad input is found here. [`Plan::build`] carries it out in one pass over the WIM, and gives the
 //! output its name only when it is complete and on the disk.
 //!
@@ -38,8 +38,8 @@
 //!
 //! An [`Input`] is a [`Media`] or a [`DiskImage`]; each holds [`Volume`]s, which read alike: the images of a
 //! WIM, the NTFS and FAT partitions of a disk. [`Inspection`] and [`DiskInspection`] sum up what there is.
-//! [`verify`] checks a disk and compares it with the image that it was made from. The crates for trees
-//! and WIMs are at hand as [`tree`] and [`wim`].
+//! [`verify`] checks a disk and compares it with the image that it was made from. The crates for trees,
+//! WIMs and disc images are at hand as [`tree`], [`wim`] and [`iso`].
 
 // Tests inside and outside share helpers that call the crate by its name.
 #[cfg(test)]
@@ -50,6 +50,7 @@ mod boot;
 mod boot_inspection;
 mod browse;
 mod build;
+mod checks;
 mod contents;
 mod counts;
 mod customize;
@@ -69,15 +70,18 @@ mod media;
 mod outline;
 mod output;
 mod owners;
+mod packages;
 mod plan;
 mod pool;
 mod progress;
 mod recipe;
+mod recipe_file;
 mod reference;
 mod select;
 mod size;
 mod startup;
 mod store;
+mod target;
 mod text;
 mod time;
 mod verify;
@@ -88,10 +92,11 @@ pub use boot::{BcdDevice, BcdTemplate, BootError};
 pub use boot_inspection::{BootEntryInspection, BootFileInspection, BootInspection, BootStoreInspection};
 pub use browse::{BrowseError, Listed, ListedStream, Listing};
 pub use build::{BuildError, BuildOptions, Report};
+pub use checks::CheckError;
 pub use counts::Counts;
 pub use customize::{
-    Customization, CustomizeError, Debugging, Ems, HostCopy, Interface, Ipv4Address, Ipv6Address, Secret,
-    SettingOutline, Way,
+    CopyError, Customization, CustomizeError, Debugging, Ems, HostCopy, Interface, InterfaceError, Ipv4Address,
+    Ipv6Address, Secret, SettingOutline, Way,
 };
 pub use disk_image::{DiskError, DiskImage, PartitionList};
 pub use disk_inspection::{DiskInspection, PartitionInspection, TableInspection, VolumeFacts, VolumeInspection};
@@ -100,7 +105,8 @@ pub use format::{DiskFormat, Firmware, FormatError};
 pub use input::{Input, InputError};
 pub use inspect::{BlobCounts, Findings, ImageInspection, Inspection, Stated};
 pub use inspected::Inspected;
-pub use media::{Media, MediaError};
+pub use media::{Media, MediaEntry, MediaError, MediaFile, MediaKind, MediaRoot};
+pub use nanovhd_iso as iso;
 pub use nanovhd_ntfs::LayoutError;
 pub use nanovhd_tree as tree;
 pub use nanovhd_wim as wim;
@@ -110,14 +116,20 @@ pub use outline::{
 };
 pub use output::OutputError;
 pub use owners::Owners;
+pub use packages::{Cabinet, Package, PackageList};
 pub use plan::{Plan, PlanError};
 pub use progress::{Progress, Stage};
 pub use recipe::Recipe;
+pub use recipe_file::{
+    At, Environment, InterfaceEntry, InterfaceTable, Job, KeyError, RecipeError, RecipeFile, RecipeOrigin, SecretError,
+    SecretSource,
+};
 pub use reference::Reference;
 pub use select::{Chosen, ChosenBy, Edition, ImageList, Selection, SelectionError};
 pub use size::{Size, SizeError};
 pub use store::{StoreError, StoreInspection, StoreState};
 pub use time::Utc;
+pub use target::{Target, TargetError};
 pub use verify::{
     BootRule, Check, Compared, ContentRule, Fault, KnownDifference, KnownKind, Place, RuleCount, Verification,
     VerifyError, VerifyOptions, verify,
