@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use super::files::Files;
 use super::hives::Hives;
 use super::unattend::Answers;
-use super::{Customization, CustomizeError, identity, unattend};
+use super::{Customization, CustomizeError, copy, identity, script, unattend};
 use crate::Media;
 
 /// How a setting gets into the image.
@@ -169,7 +169,10 @@ impl Customization {
             return Ok(Applied::default());
         }
         let mut context = Context::new(tree, media, image, time);
+        // What is copied may take the place of what other parts change.
+        copy::apply(&self.copies, &mut context)?;
         identity::apply(self, &mut context)?;
+        script::apply(self, &mut context)?;
         // Parts that need answers or commands of the first start come before this line.
         unattend::apply(self, &mut context)?;
         context.finish()

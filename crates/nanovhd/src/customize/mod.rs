@@ -3,13 +3,17 @@
 mod apply;
 mod base64;
 mod check;
+mod copy;
 mod debug;
 mod domain;
 mod error;
 mod files;
+mod firewall;
 mod hives;
 mod identity;
+mod interface;
 mod rights;
+mod script;
 mod secret;
 mod unattend;
 mod unattend_file;
@@ -19,8 +23,11 @@ use std::path::PathBuf;
 
 pub(crate) use self::apply::Applied;
 pub use self::apply::{SettingOutline, Way};
+pub use self::copy::CopyError;
 pub use self::debug::{Debugging, Ems};
 pub use self::error::CustomizeError;
+pub use self::interface::InterfaceError;
+pub(crate) use self::files::Files;
 pub use self::secret::Secret;
 
 /// What is set in the image beside its files. By default nothing is.
