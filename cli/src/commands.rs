@@ -5,46 +5,53 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nanovhd::{
-    BuildError, DiskFormat, ExtractOptions, FormatError, Input, Inspected, Media, Recipe, Selection, Verification,
-    VerifyOptions,
-};
+use nanovhd::{BuildError, ExtractOptions, Input, Inspected, Job, Media, RecipeFile, Verification, VerifyOptions};
 use serde::Serialize;
 
-use crate::args::{self, Build, Cat, Cli, Command, Extract, Inspect, Ls, Manner, Plan, Verify};
+use crate::args::{self, Cat, Cli, Command, Extract, Inspect, Ls, Make, Manner, Verify};
 use crate::failure::Failure;
+use crate::init;
+use crate::packages;
 use crate::progress::{Watcher, say};
+use crate::secrets::Terminal;
 
 /// Does what the command line asks for.
 pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Build(args) => build(args),
         Command::Plan(args) => plan(args),
+        Command::Init(args) => init::run(args),
         Command::Inspect(args) => inspect(args),
         Command::Ls(args) => ls(args),
         Command::Cat(args) => cat(args),
         Command::Extract(args) => extract(args),
         Command::Verify(args) => verify(args),
+        Command::Packages(args) => packages::run(args),
     }
 }
 
-fn build(args: &Build) -> Result<(), Failure> {
-    let job = &args.job;
-    let recipe = recipe(&job.recipe, Some(DiskFormat::for_output(&args.output)))?;
-    let media = Media::open(&job.recipe.media)?;
-    let plan = recipe.plan(&media)?;
+fn build(args: &Make) -> Result<(), Failure> {
+    build_recipe(&recipe(&args.recipe)?, &manner(args))
+}
+
+/// Builds what a recipe asks for.
+pub(crate) fn build_recipe(recipe: &RecipeFile, manner: &Manner) -> Result<(), Failure> {
+    let job = job(recipe)?;
+    let output = job.output.as_deref().ok_or_else(no_output)?;
+    let media = Media::open(&job.media)?;
+    let plan = job.recipe.plan(&media).map_err(|e| Failure::of_plan(e, recipe))?;
     // First, so that a warning is not taken for the reason of a refusal.
-    plan.check_output(&args.output, &args.options())?;
-    if !job.manner.quiet {
-        for warning in &plan.outline().warnings {
+    plan.check_output(output, &job.options)?;
+    if !manner.quiet {
+        for warning in job.warnings.iter().chain(&plan.outline().warnings) {
             say(&format!("warning: {warning}"));
         }
     }
-    let result = watched(&job.manner, |watcher| plan.build(&args.output, &args.options(), watcher))?;
+    let result = watched(manner, |watcher| plan.build(output, &job.options, watcher))?;
     if let Err(BuildError::Findings(verification)) = &result {
-        show(verification.as_ref(), &job.manner)?;
+        show(verification.as_ref(), manner)?;
     }
-    show(&result?, &job.manner)
+    show(&result?, manner)
 }
 
 /// Does something long, with progress on standard error, until it is done or the user stops it.
@@ -58,15 +65,26 @@ fn watched<T>(manner: &Manner, work: impl FnOnce(&Watcher) -> T) -> Result<T, Fa
     Ok(result)
 }
 
-fn plan(args: &Plan) -> Result<(), Failure> {
-    let job = &args.job;
-    let recipe = recipe(&job.recipe, args.output.as_deref().map(DiskFormat::for_output))?;
-    let media = Media::open(&job.recipe.media)?;
-    let plan = recipe.plan(&media)?;
-    if let Some(output) = &args.output {
-        plan.check_output(output, &job.options())?;
+fn plan(args: &Make) -> Result<(), Failure> {
+    plan_recipe(&recipe(&args.recipe)?, &manner(args))
+}
+
+/// Shows what a recipe asks for.
+pub(crate) fn plan_recipe(recipe: &RecipeFile, manner: &Manner) -> Result<(), Failure> {
+    let job = job(recipe)?;
+    let media = Media::open(&job.media)?;
+    let plan = job.recipe.plan(&media).map_err(|e| Failure::of_plan(e, recipe))?;
+    if let Some(output) = &job.output {
+        plan.check_output(output, &job.options)?;
     }
-    show(&plan, &job.manner)
+    if !manner.quiet {
+        job.warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
+    }
+    show(&plan, manner)
+}
+
+fn manner(args: &Make) -> Manner {
+    Manner { threads: None, json: args.json, quiet: args.quiet }
 }
 
 fn show(result: &(impl Serialize + Display), manner: &Manner) -> Result<(), Failure> {
@@ -77,41 +95,26 @@ fn show(result: &(impl Serialize + Display), manner: &Manner) -> Result<(), Fail
     }
 }
 
-/// The recipe that the arguments ask for. Without `--format` the output's suffix decides.
-fn recipe(args: &args::Recipe, suffix: Option<Result<DiskFormat, FormatError>>) -> Result<Recipe, Failure> {
-    let format = match (args.format, suffix) {
-        (Some(format), _) => format,
-        (None, Some(suffix)) => suffix?,
-        (None, None) => DiskFormat::Vhdx,
-    };
-    let selection = match (args.edition, &args.image) {
-        (Some(edition), _) => Selection::Edition(edition),
-        (None, Some(image)) => Selection::Image(image.clone()),
-        (None, None) => Selection::Only,
-    };
-    let mut recipe = Recipe::new()
-        .select(selection)
-        .format(format)
-        .fixed(args.fixed)
-        .label(&args.label)
-        .sector_size(args.sector_size)
-        .cluster_size(args.cluster_size)
-        .seed(&args.seed)
-        .boot(!args.no_boot)
-        .bcd_template(args.bcd_template);
-    if let Some(device) = args.bcd_device {
-        recipe = recipe.bcd_device(device);
-    }
-    if let Some(firmware) = args.firmware {
-        recipe = recipe.firmware(firmware);
-    }
-    if let Some(size) = args.size {
-        recipe = recipe.disk_size(size);
-    }
+/// What file and flags say together.
+fn recipe(args: &args::Recipe) -> Result<RecipeFile, Failure> {
+    let flags = args.flags();
+    Ok(match &args.recipe {
+        Some(file) => RecipeFile::read(file)?.merge(flags),
+        None => flags,
+    })
+}
+
+/// What a recipe asks for, with the time that the environment asks for.
+fn job(recipe: &RecipeFile) -> Result<Job, Failure> {
+    let mut job = recipe.resolve(&Terminal)?;
     if let Some(seconds) = source_date_epoch()? {
-        recipe = recipe.time(seconds);
+        job.recipe = job.recipe.time(seconds);
     }
-    Ok(recipe)
+    Ok(job)
+}
+
+fn no_output() -> Failure {
+    Failure::usage("the output is missing").hint("give -o FILE, or the key `output` in a recipe")
 }
 
 /// The time that builds shall bear, as agreed on by <https://reproducible-builds.org>.
@@ -180,11 +183,11 @@ fn unclean(verification: &Verification) -> Failure {
     })
 }
 
-fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     Ok(io::stdout().write_all(text.as_bytes())?)
 }
 
-fn json(value: &impl Serialize) -> Result<(), Failure> {
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value)?;
     print(&(text + "\n"))
 }

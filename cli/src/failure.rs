@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use nanovhd::{
-    BrowseError, BuildError, ExtractError, FormatError, InputError, LayoutError, MediaError, OutputError, PlanError,
-    SelectionError, VerifyError, VolumeError,
+    BrowseError, BuildError, CustomizeError, ExtractError, InputError, LayoutError, MediaError, OutputError,
+    PlanError, RecipeError, RecipeFile, SelectionError, VerifyError, VolumeError,
 };
 use nanovhd_tree::visible;
 
@@ -26,28 +26,48 @@ const INTERRUPTED: u8 = 130;
 pub(crate) struct Failure {
     error: Box<dyn Error + Send + Sync>,
     hint: Option<String>,
+    /// Where in a recipe, for errors that don't know it.
+    place: Option<String>,
     code: u8,
 }
 
 impl Failure {
     /// An error in the arguments.
     pub(crate) fn usage(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { error: error.into(), hint: None, code: USAGE }
+        Self { error: error.into(), hint: None, place: None, code: USAGE }
     }
 
     /// An error in what was read.
     pub(crate) fn input(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { error: error.into(), hint: None, code: INPUT }
+        Self { error: error.into(), hint: None, place: None, code: INPUT }
     }
 
     /// Something was not done that was asked for.
     pub(crate) fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { error: error.into(), hint: None, code: FAILED }
+        Self { error: error.into(), hint: None, place: None, code: FAILED }
     }
 
     /// A disk that is not as it should be.
     pub(crate) fn findings(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { error: error.into(), hint: None, code: FINDINGS }
+        Self { error: error.into(), hint: None, place: None, code: FINDINGS }
+    }
+
+    /// With what the user can do about it.
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// A plan that can't be made. When it is for a setting of the recipe, the message says where that stands.
+    pub(crate) fn of_plan(e: PlanError, recipe: &RecipeFile) -> Self {
+        let setting = match &e {
+            PlanError::Customize { source, .. } => match source.as_ref() {
+                CustomizeError::Setting { setting, .. } | CustomizeError::Host { setting, .. } => Some(*setting),
+                _ => None,
+            },
+            _ => None,
+        };
+        let place = setting.and_then(|setting| recipe.origin.of(setting)).map(ToString::to_string);
+        Self { place, ..e.into() }
     }
 
     /// Prints it, and gives the exit code. A reader that wants no more of the output is no failure.
@@ -55,7 +75,8 @@ impl Failure {
         if self.is_broken_pipe() {
             return ExitCode::SUCCESS;
         }
-        let mut text = format!("error: {}\n", visible(&chain(self.error.as_ref())));
+        let place = self.place.as_ref().map_or_else(String::new, |place| format!("{}: ", visible(place)));
+        let mut text = format!("error: {place}{}\n", visible(&chain(self.error.as_ref())));
         if let Some(hint) = &self.hint {
             text.push_str(&format!("hint: {}\n", visible(hint)));
         }
@@ -91,21 +112,21 @@ fn chain(error: &(dyn Error + 'static)) -> String {
 
 impl From<MediaError> for Failure {
     fn from(e: MediaError) -> Self {
-        Self { hint: e.hint(), code: INPUT, error: e.into() }
+        Self { hint: e.hint(), place: None, code: INPUT, error: e.into() }
     }
 }
 
-impl From<FormatError> for Failure {
-    fn from(e: FormatError) -> Self {
-        let hint = "give such a name, or say --format vhdx, vhd or raw".to_owned();
-        Self { hint: Some(hint), code: USAGE, error: e.into() }
+impl From<RecipeError> for Failure {
+    fn from(e: RecipeError) -> Self {
+        let code = if e.is_unreadable() { FAILED } else { USAGE };
+        Self { hint: e.hint(), place: None, code, error: e.into() }
     }
 }
 
 impl From<SelectionError> for Failure {
     fn from(e: SelectionError) -> Self {
         let code = if matches!(e, SelectionError::Empty { .. }) { INPUT } else { USAGE };
-        Self { hint: e.hint(), code, error: e.into() }
+        Self { hint: e.hint(), place: None, code, error: e.into() }
     }
 }
 
@@ -119,7 +140,7 @@ impl From<PlanError> for Failure {
             PlanError::Volume { source, .. } if !is_setting(source) => INPUT,
             _ => USAGE,
         };
-        Self { hint: e.hint(), code, error: e.into() }
+        Self { hint: e.hint(), place: None, code, error: e.into() }
     }
 }
 
@@ -139,7 +160,7 @@ fn is_setting(e: &LayoutError) -> bool {
 
 impl From<OutputError> for Failure {
     fn from(e: OutputError) -> Self {
-        Self { hint: e.hint(), code: FAILED, error: e.into() }
+        Self { hint: e.hint(), place: None, code: FAILED, error: e.into() }
     }
 }
 
@@ -154,13 +175,13 @@ impl From<BuildError> for Failure {
             | BuildError::HostFileChanged { .. } => INPUT,
             _ => FAILED,
         };
-        Self { hint: e.hint(), code, error: e.into() }
+        Self { hint: e.hint(), place: None, code, error: e.into() }
     }
 }
 
 impl From<InputError> for Failure {
     fn from(e: InputError) -> Self {
-        Self { hint: e.hint(), code: INPUT, error: e.into() }
+        Self { hint: e.hint(), place: None, code: INPUT, error: e.into() }
     }
 }
 
@@ -168,8 +189,8 @@ impl From<VolumeError> for Failure {
     fn from(e: VolumeError) -> Self {
         match e {
             VolumeError::Selection(e) => e.into(),
-            VolumeError::NoPartition { .. } => Self { hint: e.hint(), code: USAGE, error: e.into() },
-            e => Self { hint: e.hint(), code: INPUT, error: e.into() },
+            VolumeError::NoPartition { .. } => Self { hint: e.hint(), place: None, code: USAGE, error: e.into() },
+            e => Self { hint: e.hint(), place: None, code: INPUT, error: e.into() },
         }
     }
 }
@@ -182,7 +203,7 @@ impl From<ExtractError> for Failure {
             ExtractError::Cancelled => INTERRUPTED,
             _ => FAILED,
         };
-        Self { hint: e.hint(), code, error: e.into() }
+        Self { hint: e.hint(), place: None, code, error: e.into() }
     }
 }
 
@@ -193,7 +214,7 @@ impl From<VerifyError> for Failure {
             VerifyError::Read { .. } => FAILED,
             _ => INPUT,
         };
-        Self { hint: e.hint(), code, error: e.into() }
+        Self { hint: e.hint(), place: None, code, error: e.into() }
     }
 }
 
@@ -203,14 +224,14 @@ impl From<BrowseError> for Failure {
             BrowseError::Content { .. } => INPUT,
             _ => FAILED,
         };
-        Self { hint: e.hint(), code, error: e.into() }
+        Self { hint: e.hint(), place: None, code, error: e.into() }
     }
 }
 
 /// Standard output fails.
 impl From<io::Error> for Failure {
     fn from(e: io::Error) -> Self {
-        Self { error: e.into(), hint: None, code: FAILED }
+        Self { error: e.into(), hint: None, place: None, code: FAILED }
     }
 }
 

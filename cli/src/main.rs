@@ -5,8 +5,11 @@
 mod args;
 mod commands;
 mod failure;
+mod init;
 mod kept;
+mod packages;
 mod progress;
+mod secrets;
 
 use std::process::ExitCode;
 

@@ -61,11 +61,11 @@ impl Checker<'_> {
         let secret = is_secret(schema);
         let error = |problem| Err(self.error(path, problem));
         let (key, found) = (path.to_owned(), item.shown(secret));
-        if let Some(choices) = schema.get("enum").and_then(Value::as_array) {
-            if !choices.iter().any(|choice| same(choice, item)) {
-                let similar = if let Item::Text(text) = item { nearest(text, choices) } else { None };
-                return error(KeyError::Choice { key, found, expected: listed(choices), similar });
-            }
+        if let Some(choices) = schema.get("enum").and_then(Value::as_array)
+            && !choices.iter().any(|choice| same(choice, item))
+        {
+            let similar = if let Item::Text(text) = item { nearest(text, choices) } else { None };
+            return error(KeyError::Choice { key, found, expected: listed(choices), similar });
         }
         let bound = |name: &str| schema.get(name).and_then(Value::as_i64).map(i128::from);
         let (measure, least, most) = match item {

@@ -377,10 +377,10 @@ impl RecipeFile {
                 }
             });
         }
-        if let (Some(ems), Some("serial")) = (self.ems(), way.as_deref()) {
-            if u16::from(ems.port) == self.debug_port.unwrap_or(DEBUG_SERIAL_PORT) {
-                return Err(self.conflict("debug", "enable-ems", "both are on the same serial port"));
-            }
+        if let (Some(ems), Some("serial")) = (self.ems(), way.as_deref())
+            && u16::from(ems.port) == self.debug_port.unwrap_or(DEBUG_SERIAL_PORT)
+        {
+            return Err(self.conflict("debug", "enable-ems", "both are on the same serial port"));
         }
         Ok(())
     }
