@@ -191,9 +191,8 @@ impl<R: ReadAt> Iso<R> {
         }
     }
 
-    /// Looks a path up, whose parts are separated by `/` or `\`. Each part is compared as Windows does, without
-    /// regard to case; but where a name is the same to the letter, that one is meant. `None`: there is no such
-    /// file or directory.
+    /// Looks a path up, whose parts are separated by `/` or `\`, each as [`Iso::child`] does. `None`: there is
+    /// no such file or directory.
     ///
     /// # Errors
     /// What is wrong with the directories on the way.
@@ -203,16 +202,24 @@ impl<R: ReadAt> Iso<R> {
             if !entry.is_dir {
                 return Ok(None);
             }
-            let part = Name::from(part);
-            let mut entries = self.read_dir(&entry)?;
-            let exact = entries.iter().position(|entry| entry.name == part);
-            let found = exact.or_else(|| entries.iter().position(|entry| entry.name.eq_ignore_case(&part)));
-            match found {
-                Some(index) => entry = entries.swap_remove(index),
+            match self.child(&entry, &Name::from(part))? {
+                Some(child) => entry = child,
                 None => return Ok(None),
             }
         }
         Ok(Some(entry))
+    }
+
+    /// The entry of a directory that has this name. Names are compared as Windows does, without regard to case;
+    /// but where a name is the same to the letter, that one is meant. `None`: there is no such entry.
+    ///
+    /// # Errors
+    /// As [`Iso::read_dir`].
+    pub fn child(&self, directory: &Entry, name: &Name) -> Result<Option<Entry>, IsoError> {
+        let mut entries = self.read_dir(directory)?;
+        let exact = entries.iter().position(|entry| entry.name == *name);
+        let found = exact.or_else(|| entries.iter().position(|entry| entry.name.eq_ignore_case(name)));
+        Ok(found.map(|index| entries.swap_remove(index)))
     }
 
     /// All that is below a directory, see [`Walk`].

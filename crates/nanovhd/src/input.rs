@@ -12,7 +12,7 @@ use crate::{DiskError, DiskImage, Media, MediaError, Selection, StoreError, Volu
 /// A file or folder that holds volumes.
 #[derive(Debug)]
 pub enum Input {
-    /// A WIM or a media folder: its volumes are images.
+    /// A WIM, a media folder or a disc image: its volumes are images of the WIM.
     Media(Media),
     /// A disk image: its volumes are in partitions.
     Disk(DiskImage),
@@ -43,7 +43,7 @@ impl InputError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Media(MediaError::NotAWim { .. }) => {
-                Some("give a .wim file, a media folder, or a disk image (VHDX, VHD or raw)".to_owned())
+                Some("give a .wim file, an ISO image, a media folder, or a disk image (VHDX, VHD or raw)".to_owned())
             }
             Self::Media(e) => e.hint(),
             Self::Disk(_) | Self::Store { .. } => None,
@@ -52,14 +52,15 @@ impl InputError {
 }
 
 impl Input {
-    /// Opens a WIM, a media folder or a disk image.
+    /// Opens a WIM, a media folder, a disc image or a disk image.
     ///
     /// # Errors
     /// [`InputError`] says what stands against it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, InputError> {
         let path = path.as_ref();
         let io = |source| MediaError::Io { path: path.to_owned(), source };
-        if !fs::metadata(path).map_err(io)?.is_dir() {
+        // What is no file of this machine may still be one of a disc image, and if not, `Media` says so.
+        if fs::metadata(path).is_ok_and(|found| !found.is_dir()) {
             let file = File::open(path).map_err(io)?;
             if let Found::Disk(_) = recognise(&file).map_err(io)? {
                 return Ok(Self::Disk(DiskImage::open(path, file)?));

@@ -13,7 +13,7 @@ use crate::{DiskInspection, Input, InputError, Inspection, MediaError, StoreInsp
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Inspected {
-    /// A WIM or a media folder.
+    /// A WIM, a media folder or a disc image.
     Media(Inspection),
     /// A disk image.
     Disk(DiskInspection),
@@ -29,7 +29,7 @@ impl Inspected {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, InputError> {
         let path = path.as_ref();
         let io = |source| MediaError::Io { path: path.to_owned(), source };
-        if !fs::metadata(path).map_err(io)?.is_dir()
+        if fs::metadata(path).is_ok_and(|found| !found.is_dir())
             && let Found::Hive = recognise(&File::open(path).map_err(io)?).map_err(io)?
         {
             let store = StoreInspection::open(path);

@@ -10,7 +10,6 @@
 //! way that suits compressed images and disks alike, and it keeps memory bounded.
 
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -24,7 +23,7 @@ use thiserror::Error;
 use crate::disk_image::{PartitionList, Window};
 use crate::media::WIM;
 use crate::pool;
-use crate::{Media, SelectionError, VolumeFacts};
+use crate::{Media, MediaFile, SelectionError, VolumeFacts};
 
 /// Where a volume is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +59,7 @@ pub struct Volume<'s> {
 
 /// What the numbers of contents refer to.
 pub(crate) enum Contents<'s> {
-    Wim(&'s Wim<File>),
+    Wim(&'s Wim<MediaFile>),
     Ntfs(Box<Ntfs<Window<'s>>>, nanovhd_ntfs::Streams),
     Fat(Box<FatVolume<Window<'s>>>, FatFiles),
 }

@@ -12,7 +12,7 @@ use sha1::{Digest as _, Sha1};
 
 use super::compare::{Both, Comparison, Part};
 use crate::volume::{ContentError, Receiver, StreamFailure};
-use crate::{Progress, Size, Stage, Volume};
+use crate::{MediaFile, Progress, Size, Stage, Volume};
 
 /// A SHA-1.
 pub(super) type Digest = [u8; 20];
@@ -20,7 +20,7 @@ pub(super) type Digest = [u8; 20];
 /// What the contents should be.
 pub(super) struct Expectations<'e> {
     /// Whose blobs the contents are.
-    pub(super) wim: &'e Wim<File>,
+    pub(super) wim: &'e Wim<MediaFile>,
     /// Whether the times of the last change are stated too; a WIM doesn't have them.
     pub(super) knows_changes: bool,
 }

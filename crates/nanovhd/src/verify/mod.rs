@@ -40,7 +40,7 @@ use crate::media::{Found, recognise};
 use crate::startup::{Mounted, Startup};
 use crate::text::causes;
 use crate::volume::StreamFailure;
-use crate::{ContentError, Media, Origin, Progress, Size, Stage, Volume, VolumeError};
+use crate::{ContentError, Media, MediaFile, Origin, Progress, Size, Stage, Volume, VolumeError};
 use added::with_boot_files;
 use boot::Boot;
 use compare::Comparison;
@@ -157,10 +157,7 @@ pub fn verify(
     let file = File::open(path).map_err(io)?;
     match recognise(&file).map_err(io)? {
         Found::Disk(_) => {}
-        Found::Wim => return Err(not_a_disk("a Windows image (WIM)")),
-        Found::Hive => return Err(not_a_disk("a registry hive")),
-        Found::Iso => return Err(not_a_disk("an ISO image")),
-        Found::Other(found) => return Err(not_a_disk(found)),
+        found => return Err(not_a_disk(found.name())),
     }
     let image = against.map(|(media, index)| media.volume(index)).transpose().map_err(VerifyError::Image)?;
     let expected = against.zip(image.as_ref()).map(|((media, index), image)| Expected {
@@ -180,7 +177,7 @@ pub(crate) struct Expected<'e> {
     pub(crate) tree: &'e Tree,
     /// What the tree does not keep of the image.
     pub(crate) notes: &'e [Note],
-    pub(crate) wim: &'e Wim<File>,
+    pub(crate) wim: &'e Wim<MediaFile>,
     pub(crate) wim_path: &'e Path,
     pub(crate) index: u32,
     /// Whether the tree's times of the last change are those that the volume was given.

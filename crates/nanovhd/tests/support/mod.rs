@@ -7,10 +7,13 @@
     reason = "each test uses a part; a failure is a failed test"
 )]
 
+mod discs;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Result, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+pub use discs::discs;
 use nanovhd::Media;
 use nanovhd_tree::{Content, Name, Source, Tree, WalkEntry};
 use ntfs::structured_values::NtfsFileNamespace;
