@@ -12,6 +12,7 @@ use nanovhd_wim::Note;
 use uuid::Uuid;
 
 use crate::boot::{EspFiles, Start};
+use crate::checks::Facts;
 use crate::customize::Applied;
 use crate::geometry::{self, Sized};
 use crate::identity::Identity;
@@ -40,7 +41,7 @@ pub(crate) struct Draft<'r, 'm> {
     /// What the tree does not keep of the image.
     pub(crate) notes: Vec<Note>,
     /// What makes it start, if anything does.
-    pub(crate) start: Option<Start>,
+    pub(crate) start: Option<Start<'r>>,
     /// What was set in the image.
     pub(crate) custom: Applied,
 }
@@ -106,7 +107,7 @@ impl<'m> Draft<'_, 'm> {
     }
 
     fn container_format(&self) -> Format {
-        match (self.recipe.format, self.recipe.fixed) {
+        match (self.recipe.disk_format(), self.recipe.is_fixed()) {
             (DiskFormat::Raw, _) => Format::Raw,
             (DiskFormat::Vhd, true) => Format::VhdFixed,
             (DiskFormat::Vhd, false) => Format::VhdDynamic,
@@ -145,7 +146,8 @@ impl Draft<'_, '_> {
 
     fn disk_outline(&self, container: &Container, written: Size) -> DiskOutline {
         DiskOutline {
-            format: self.recipe.format,
+            target: self.recipe.target,
+            format: self.recipe.disk_format(),
             fixed: !container.options().format.is_dynamic(),
             firmware: self.firmware,
             partition_table: match self.layout.scheme {
@@ -217,8 +219,23 @@ impl Draft<'_, '_> {
         let boot = "there are no boot files on the disk: it can be mounted, but Windows does not start from it";
         let boot = self.start.is_none().then(|| boot.to_owned());
         let notes = self.notes.iter().map(ToString::to_string);
-        let custom = self.custom.warnings.iter().cloned();
+        let custom = self.facts(volume).warnings().into_iter().chain(self.custom.warnings.iter().cloned());
         by_place.into_iter().chain(boot).chain(custom).chain(notes).chain(volume.losses().iter().map(loss)).collect()
+    }
+}
+
+impl Draft<'_, '_> {
+    /// What decides on warnings about the disk as a whole.
+    fn facts(&self, volume: &Volume<'_>) -> Facts<'_> {
+        let used = volume.summary().used_clusters.saturating_mul(self.volume.cluster_size.into());
+        Facts {
+            image: self.chosen.image,
+            custom: &self.recipe.custom,
+            firmware: self.firmware,
+            boot: self.start.is_some(),
+            size: self.sized.size,
+            free: Size(self.volume.size.saturating_sub(used)),
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::TargetError;
+
 /// The kind of the output file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -43,6 +45,9 @@ pub enum FormatError {
          a disk for each"
     )]
     BothFirmwares,
+    /// The suffix stands for a format that the target does not take.
+    #[error(transparent)]
+    Target(#[from] TargetError),
     /// The word is none of those known.
     #[error("{found:?} is not a {what}: {expected} was expected")]
     Word {

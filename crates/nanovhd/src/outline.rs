@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::text::counted;
-use crate::{BcdDevice, BcdTemplate, ChosenBy, Counts, DiskFormat, Firmware, SettingOutline, Size};
+use crate::{BcdDevice, BcdTemplate, ChosenBy, Counts, DiskFormat, Firmware, SettingOutline, Size, Target};
 
 /// What a plan says about the disk that it makes. All sizes and offsets are in bytes. Serialised, it
 /// keeps its shape within one [`Outline::SCHEMA`]; members may be added.
@@ -67,6 +67,9 @@ pub struct ImageOutline {
 /// A disk and its file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DiskOutline {
+    /// Where it is to be started, if that was said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
     /// The kind of file.
     pub format: DiskFormat,
     /// Whether the file has a place for every byte of the disk.
@@ -242,7 +245,8 @@ impl DiskOutline {
 impl fmt::Display for DiskOutline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, table) = (self.kind(), self.partition_table.to_ascii_uppercase());
-        writeln!(f, "disk        {kind} for {}, {table}, sectors of {} bytes", self.firmware, self.sector_size)?;
+        let target = self.target.map(|target| format!(" of {}", target.what())).unwrap_or_default();
+        writeln!(f, "disk        {kind} for {}{target}, {table}, sectors of {} bytes", self.firmware, self.sector_size)?;
         writeln!(f, "            {} ({}); at least {} are needed", self.size, self.size_reason, self.least_size)?;
         writeln!(f, "            id {}", self.id)?;
         write!(f, "file        {} long, {} of it written", self.file_length, self.written)

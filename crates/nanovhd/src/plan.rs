@@ -12,14 +12,17 @@ use serde::{Serialize, Serializer};
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::boot::{BootError, Start};
+use crate::boot::{self, BootError, Start};
+use crate::checks::{self, CheckError};
 use crate::customize::Applied;
 use crate::draft::Draft;
 use crate::geometry::Layouts;
 use crate::identity::{Identity, Inputs};
 use crate::media::WIM;
 use crate::outline::Outline;
-use crate::{BcdDevice, Chosen, CustomizeError, DiskFormat, Firmware, Media, Recipe, SelectionError, Size};
+use crate::{
+    BcdDevice, Chosen, CustomizeError, DiskFormat, Firmware, Media, Recipe, SelectionError, Size, Target, TargetError,
+};
 
 /// The version of the way in which identifiers are derived.
 const IDENTITY: u64 = 1;
@@ -61,6 +64,9 @@ pub enum PlanError {
         /// What is wrong.
         source: Box<MetadataError>,
     },
+    /// The image is not one that could start.
+    #[error(transparent)]
+    Check(#[from] CheckError),
     /// The image can't be customized.
     #[error("can't customize image {image} of `{}`", wim.display())]
     Customize {
@@ -81,6 +87,9 @@ pub enum PlanError {
         /// What is wrong.
         source: Box<BootError>,
     },
+    /// The target does not take such a disk.
+    #[error(transparent)]
+    Target(#[from] TargetError),
     /// Two of the settings don't go together.
     #[error("{0}")]
     Settings(&'static str),
@@ -118,6 +127,7 @@ impl PlanError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Selection(e) => e.hint(),
+            Self::Check(e) => e.hint(),
             Self::Customize { source, .. } => source.hint(),
             Self::Boot { source, .. } => source.hint(),
             Self::TooSmall { least, .. } => Some(format!("give --size {} or more", least.argument())),
@@ -164,20 +174,38 @@ impl Recipe {
             time,
             boot_code: (firmware == Firmware::Bios).then_some(NTFS_BOOT_CODE),
         };
-        let custom = self.custom.apply(&mut tree, media, chosen.image, time);
-        let custom = custom.map_err(|e| customize_error(media, chosen, e))?;
+        if self.boot {
+            checks::can_start(chosen.image, firmware)?;
+        }
+        let custom =
+            self.custom.check_diagnostics().and_then(|()| self.custom.apply(&mut tree, media, chosen.image, time));
+        let mut custom = custom.map_err(|e| customize_error(media, chosen, e))?;
+        let diagnosed = boot::diagnose(self, &mut tree, media, time).map_err(|e| boot_error(media, chosen, e))?;
+        custom.settings.extend(diagnosed);
+        custom.warnings.extend(self.custom.diagnostics_warnings(firmware));
+        custom.warnings.extend(self.target.and_then(Target::warning).map(str::to_owned));
         // Sizes don't depend on identifiers, but identifiers on the size.
         let esp = DiskLayout::usual_esp(self.sector_size);
         let mut layouts = Layouts { firmware, sector_size: self.sector_size, esp, disk: Uuid::nil() };
         let mut start = None;
         if self.boot {
             let any = layouts.of_any()?;
-            let found = Start::find(&mut tree, media, chosen.image, &any, (device, self.bcd_template), time);
+            let found = Start::find(
+                &mut tree,
+                media,
+                chosen.image,
+                &any,
+                (device, self.bcd_template, self.custom.diagnostics()),
+                time,
+            );
             let found = start.insert(found.map_err(|e| boot_error(media, chosen, e))?);
             layouts.esp = found.esp().partition_size(self.sector_size, esp)?;
         }
         let needed = Volume::minimum_size(&tree, &volume).map_err(|e| volume_error(media, chosen, e))?;
         let sized = layouts.size(self.size, needed)?;
+        if let Some(target) = self.target {
+            target.check_size(sized.size, firmware)?;
+        }
         let identity =
             self.identity(media, chosen.image.index, firmware, (start.as_ref(), &custom), sized.size, time);
         let layout = Layouts { disk: identity.disk(), ..layouts }.of(sized.size.0)?;
@@ -190,8 +218,11 @@ impl Recipe {
 
     /// Refuses settings that don't go together, before any work.
     fn check(&self) -> Result<(Firmware, BcdDevice), PlanError> {
-        let firmware = self.firmware.unwrap_or(self.format.usual_firmware());
-        if self.sector_size != 512 && self.format == DiskFormat::Vhd {
+        let (format, firmware) = (self.disk_format(), self.disk_firmware());
+        if let Some(target) = self.target {
+            target.check(format, self.is_fixed(), firmware, self.sector_size)?;
+        }
+        if self.sector_size != 512 && format == DiskFormat::Vhd {
             return Err(PlanError::Settings("a VHD has sectors of 512 bytes; only VHDX and raw disks may have 4096"));
         }
         if self.sector_size != 512 && firmware == Firmware::Bios {
@@ -217,7 +248,7 @@ impl Recipe {
         media: &Media,
         image: u32,
         firmware: Firmware,
-        (start, custom): (Option<&Start>, &Applied),
+        (start, custom): (Option<&Start<'_>>, &Applied),
         size: Size,
         time: Filetime,
     ) -> Identity {
@@ -236,6 +267,10 @@ impl Recipe {
             .bytes("seed", self.seed.as_bytes())
             .bytes("boot", boot.unwrap_or_default().as_bytes());
         // Without any setting, identifiers are those that they were before there was one.
+        let inputs = match self.custom.diagnostics_input() {
+            Some(text) => inputs.bytes("diagnostics", text.as_bytes()),
+            None => inputs,
+        };
         match &custom.inputs {
             Some(digest) => inputs.bytes("customization", digest).identity(),
             None => inputs.identity(),

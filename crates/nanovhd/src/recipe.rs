@@ -4,15 +4,18 @@ use std::path::Path;
 
 use nanovhd_wim::ImageSelector;
 
-use crate::{BcdDevice, BcdTemplate, Customization, DiskFormat, Edition, Firmware, FormatError, Selection, Size};
+use crate::{
+    BcdDevice, BcdTemplate, Customization, DiskFormat, Edition, Firmware, FormatError, Selection, Size, Target,
+};
 
 /// What is to be made of a media: which image, on what kind of disk. All but the choice of an image
 /// among several has a default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipe {
     pub(crate) selection: Selection,
-    pub(crate) format: DiskFormat,
-    pub(crate) fixed: bool,
+    pub(crate) target: Option<Target>,
+    pub(crate) format: Option<DiskFormat>,
+    pub(crate) fixed: Option<bool>,
     pub(crate) firmware: Option<Firmware>,
     pub(crate) size: Option<Size>,
     pub(crate) sector_size: u32,
@@ -30,8 +33,9 @@ impl Default for Recipe {
     fn default() -> Self {
         Self {
             selection: Selection::Only,
-            format: DiskFormat::Vhdx,
-            fixed: false,
+            target: None,
+            format: None,
+            fixed: None,
             firmware: None,
             size: None,
             sector_size: 512,
@@ -80,22 +84,31 @@ impl Recipe {
         self
     }
 
-    /// The kind of file.
+    /// Where the disk is to be started, which decides on format, kind of file and firmware as far as nothing else is
+    /// said of them. What is said goes before it; what the target does not take is refused by [`Recipe::plan`].
+    #[must_use]
+    pub fn target(mut self, target: Target) -> Self {
+        self.target = Some(target);
+        self
+    }
+
+    /// The kind of file. The default is the target's, or VHDX.
     #[must_use]
     pub fn format(mut self, format: DiskFormat) -> Self {
-        self.format = format;
+        self.format = Some(format);
         self
     }
 
     /// Whether the file holds a place for every byte of the disk from the start (fixed), or grows
-    /// with what is written (dynamic, the default). Raw disks are always fixed.
+    /// with what is written (dynamic, the default where no target needs more). Raw disks are always fixed.
     #[must_use]
     pub fn fixed(mut self, fixed: bool) -> Self {
-        self.fixed = fixed;
+        self.fixed = Some(fixed);
         self
     }
 
-    /// The firmware that shall start the disk. The default is BIOS for VHD and UEFI for the rest.
+    /// The firmware that shall start the disk. The default is the target's; without one it is BIOS for VHD
+    /// and UEFI for the rest.
     #[must_use]
     pub fn firmware(mut self, firmware: Firmware) -> Self {
         self.firmware = Some(firmware);
@@ -175,5 +188,21 @@ impl Recipe {
     pub fn seed(mut self, seed: impl Into<String>) -> Self {
         self.seed = seed.into();
         self
+    }
+
+    /// The kind of file that is made.
+    pub(crate) fn disk_format(&self) -> DiskFormat {
+        self.format.or(self.target.map(Target::format)).unwrap_or(DiskFormat::Vhdx)
+    }
+
+    /// Whether the file is fixed.
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.fixed.or(self.target.map(Target::fixed)).unwrap_or(false)
+    }
+
+    /// The firmware that the disk is for.
+    pub(crate) fn disk_firmware(&self) -> Firmware {
+        let usual = || self.target.map_or_else(|| self.disk_format().usual_firmware(), Target::firmware);
+        self.firmware.unwrap_or_else(usual)
     }
 }

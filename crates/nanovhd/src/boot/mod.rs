@@ -10,13 +10,14 @@
 
 mod bios;
 mod descriptor;
+mod diagnostics;
 mod esp;
 mod name;
 mod settings;
 #[cfg(test)]
 mod tests;
 
-use nanovhd_boot::bcd::{self, BcdError, Device, NewStore, PartitionDevice};
+use nanovhd_boot::bcd::{self, BcdError, Device, Diagnostics, NewStore, PartitionDevice};
 use nanovhd_boot::{
     BootFile, BootFilesError, BootPaths, Firmware as Kind, MachineError, boot_files, fallback_name, plain_file,
 };
@@ -28,8 +29,9 @@ use thiserror::Error;
 use crate::geometry::windows;
 use crate::identity::Identity;
 use crate::outline::BootOutline;
-use crate::{Media, Size};
+use crate::{CustomizeError, Media, Size};
 pub(crate) use bios::add_bios_files;
+pub(crate) use diagnostics::diagnose;
 pub(crate) use esp::EspFiles;
 pub use settings::{BcdDevice, BcdTemplate};
 
@@ -100,6 +102,15 @@ pub enum BootError {
         /// What is there.
         what: &'static str,
     },
+    /// The image's template can't be replaced by the one with the settings.
+    #[error("can't replace the image's {TEMPLATE}")]
+    Replace(#[source] Box<CustomizeError>),
+    /// Nothing is there that EMS, debugger or test signing could be set in.
+    #[error(
+        "EMS, debugger and test signing are set in boot configurations, but the disk gets no boot configuration and the \
+         image no other template for one"
+    )]
+    NoConfiguration,
     /// A boot file can't be added.
     #[error("can't add {} to the image", visible(path))]
     Tree {
@@ -136,7 +147,7 @@ impl BootError {
 
 /// What starts an image, and the settings for it.
 #[derive(Debug)]
-pub(crate) struct Start {
+pub(crate) struct Start<'r> {
     firmware: Kind,
     files: Vec<BootFile>,
     /// The name of the boot manager for firmware that knows of none; none for a BIOS.
@@ -144,6 +155,7 @@ pub(crate) struct Start {
     /// The image's template, if the BCD is made from it.
     template: Option<Vec<u8>>,
     device: BcdDevice,
+    diagnostics: Diagnostics<'r>,
     description: &'static str,
     time: Filetime,
     /// What is on the EFI system partition: nothing for a BIOS.
@@ -152,7 +164,7 @@ pub(crate) struct Start {
     store: Option<FileId>,
 }
 
-impl Start {
+impl<'r> Start<'r> {
     /// Looks for everything in the image, reads what decides on something, and adds to the image what a BIOS
     /// looks for there. The store is one for any disk, here `layout`, until [`Start::settle`].
     pub(crate) fn find(
@@ -160,7 +172,7 @@ impl Start {
         media: &Media,
         image: &ImageInfo,
         layout: &DiskLayout,
-        (device, template): (BcdDevice, BcdTemplate),
+        (device, template, diagnostics): (BcdDevice, BcdTemplate, Diagnostics<'r>),
         time: Filetime,
     ) -> Result<Self, BootError> {
         let firmware = match layout.scheme {
@@ -176,7 +188,8 @@ impl Start {
         };
         let fallback = (firmware == Kind::Uefi).then(|| fallback(tree, media)).transpose()?;
         let (description, esp) = (name::of(image), EspFiles::default());
-        let mut start = Self { firmware, files, fallback, template, device, description, time, esp, store: None };
+        let mut start =
+            Self { firmware, files, fallback, template, device, diagnostics, description, time, esp, store: None };
         let store = start.make_store(layout, Identity::of_none())?;
         match fallback {
             Some(name) => start.esp = EspFiles::new(tree, &start.files, name, store),
@@ -213,7 +226,11 @@ impl Start {
             resume: identity.part("bcd resume"),
             time: self.time,
         };
-        store.make().and_then(|store| store.to_bytes()).map_err(|source| match self.template() {
+        let made = store.make().and_then(|mut store| {
+            self.diagnostics.apply(&mut store, self.time)?;
+            store.to_bytes()
+        });
+        made.map_err(|source| match self.template() {
             BcdTemplate::Image => BootError::Template { path: TEMPLATE.to_owned(), source: Box::new(source) },
             BcdTemplate::Builtin => BootError::Store(Box::new(source)),
         })

@@ -1,5 +1,7 @@
 //! Disks that start, read by programs that others wrote.
 
+mod diagnostics;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
