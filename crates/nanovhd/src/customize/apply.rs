@@ -12,7 +12,7 @@
 use std::fmt;
 
 use nanovhd_tree::{Filetime, Tree};
-use nanovhd_wim::{ImageInfo, WindowsVersion};
+use nanovhd_wim::{ImageInfo, WindowsInfo};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -132,12 +132,7 @@ impl<'c> Context<'c> {
     /// The processor that the image is for, as answer files name it. Images that say nothing are taken for
     /// those of Nano Server, which there is for no other.
     pub(crate) fn architecture(&self) -> &'static str {
-        self.image.windows.as_ref().and_then(|windows| windows.architecture_name()).unwrap_or("amd64")
-    }
-
-    /// The version of Windows in the image, if the media says it.
-    pub(crate) fn version(&self) -> Option<WindowsVersion> {
-        self.image.windows.as_ref()?.version
+        self.image.windows.as_ref().and_then(WindowsInfo::architecture_name).unwrap_or("amd64")
     }
 
     /// The languages that the image has texts in, if the media says it.

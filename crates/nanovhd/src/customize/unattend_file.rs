@@ -10,6 +10,7 @@ use std::ops::Range;
 use roxmltree::{Document, Node, ParsingOptions};
 
 use super::unattend::{Answer, Pass, Value};
+use crate::checks;
 
 /// The namespace of answer files.
 const NAMESPACE: &str = "urn:schemas-microsoft-com:unattend";
@@ -114,14 +115,18 @@ impl AnswerFile {
             let name = node.tag_name().name().to_ascii_lowercase();
             SECRET.iter().any(|part| name.contains(part))
         };
-        let mut shown = String::new();
+        // Ancestors are not asked for each text: in a file of nothing but depth, there are as many of both.
+        let (mut shown, mut hidden_to) = (String::new(), 0);
         for node in document.root().descendants() {
             if node.is_element() {
+                if secret(node) {
+                    hidden_to = hidden_to.max(node.range().end);
+                }
                 shown.push_str(&format!("<{}", node.tag_name().name()));
                 node.attributes().for_each(|a| shown.push_str(&format!(" {}={:?}", a.name(), a.value())));
                 shown.push('>');
-            } else if let Some(text) = node.text().filter(|_| node.is_text() && !node.ancestors().any(secret)) {
-                shown.push_str(text);
+            } else if node.is_text() && node.range().start >= hidden_to {
+                shown.push_str(node.text().unwrap_or_default());
             }
         }
         shown
@@ -150,6 +155,7 @@ impl AnswerFile {
                 }
             }
         }
+        warnings.extend(checks::plain_passwords(&document));
         warnings
     }
 
@@ -426,3 +432,6 @@ impl Merge<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@
 
 mod discs;
 
+pub mod windows;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Result, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
