@@ -79,6 +79,34 @@ impl Choice {
     }
 }
 
+/// Bytes that are compared at once.
+pub(super) const BLOCK: usize = 64;
+
+/// One bit for each byte of a block, from the lowest up: whether it is `byte`.
+#[inline(always)]
+#[cfg(target_arch = "x86_64")]
+pub(super) fn equal(block: &[u8; BLOCK], byte: u8) -> u64 {
+    x86::equal(block, byte)
+}
+
+/// One bit for each byte of a block, from the lowest up: whether it is `byte`.
+#[inline(always)]
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn equal(block: &[u8; BLOCK], byte: u8) -> u64 {
+    equal_plain(block, byte)
+}
+
+/// [`equal`] on any processor.
+#[inline(always)]
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn equal_plain(block: &[u8; BLOCK], byte: u8) -> u64 {
+    let bits = block.as_chunks::<8>().0.iter().map(|eight| {
+        let bits = (0..8).map(|i| u64::from(eight[i] == byte) << i);
+        bits.fold(0, |all, bit| all | bit)
+    });
+    (0..).zip(bits).fold(0, |all, (i, bits)| all | bits << (8 * i))
+}
+
 /// Any processor.
 #[derive(Debug, Clone, Copy)]
 struct Plain;
@@ -117,11 +145,11 @@ impl Cpu for Plain {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m128i, _mm_cvtsi128_si32, _mm_insert_epi32, _mm_load_si128, _mm_loadu_si128, _mm_shuffle_epi8,
-        _mm_storeu_si128,
+        __m128i, _mm_cmpeq_epi8, _mm_cvtsi128_si32, _mm_insert_epi32, _mm_load_si128, _mm_loadu_si128,
+        _mm_movemask_epi8, _mm_set1_epi8, _mm_shuffle_epi8, _mm_storeu_si128,
     };
 
-    use super::{Cpu, Job, Order};
+    use super::{BLOCK, Cpu, Job, Order};
 
     pub(super) fn is_possible() -> bool {
         is_x86_feature_detected!("avx2")
@@ -129,6 +157,21 @@ mod x86 {
             && is_x86_feature_detected!("bmi2")
             && is_x86_feature_detected!("lzcnt")
             && is_x86_feature_detected!("movbe")
+    }
+
+    /// See [`equal`](super::equal). Compilers make no loop into the instruction that there is for it.
+    #[inline(always)]
+    pub(super) fn equal(block: &[u8; BLOCK], byte: u8) -> u64 {
+        let mut found = 0;
+        for (i, piece) in block.as_chunks::<16>().0.iter().enumerate() {
+            // SAFETY: SSE2 is part of the architecture, and all bytes that are read are the piece's.
+            let bits = unsafe {
+                let piece = _mm_loadu_si128(piece.as_ptr().cast());
+                _mm_movemask_epi8(_mm_cmpeq_epi8(piece, _mm_set1_epi8(byte.cast_signed())))
+            };
+            found |= u64::from(bits.cast_unsigned()) << (16 * i);
+        }
+        found
     }
 
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,movbe")]
@@ -205,6 +248,17 @@ mod tests {
                     (cpu.numbers(four), cpu.first(four), cpu.bytes_ordered(bytes, &whole(from)))
                 })
                 .to_vec()
+        }
+    }
+
+    #[test]
+    fn equal_bytes_are_found_in_every_way() {
+        for at in 0..BLOCK {
+            let mut block = [0x68; BLOCK];
+            let other = (at * 7 + 3) % BLOCK;
+            (block[at], block[other]) = (0xe8, 0xe8);
+            let expected = 1 << at | 1 << other;
+            assert_eq!((equal(&block, 0xe8), equal_plain(&block, 0xe8)), (expected, expected), "{at}");
         }
     }
 

@@ -8,6 +8,8 @@
 
 use std::ops::Range;
 
+use super::cpu::{BLOCK, equal};
+
 /// The bound of translated addresses.
 const FILE_SIZE: i32 = 12_000_000;
 
@@ -17,8 +19,8 @@ const TAIL: usize = 10;
 /// An `E8` and its operand: the next one can't begin inside.
 const INSTRUCTION: u64 = 0b1_1111;
 
-/// Bytes that are searched at once.
-const BLOCK: usize = 64;
+/// The byte that begins a call.
+const CALL: u8 = 0xe8;
 
 /// Makes the operands of calls relative again in a chunk of at most 2 MiB.
 pub(super) fn undo(chunk: &mut [u8]) {
@@ -44,46 +46,15 @@ fn low_half(bits: u128) -> u64 {
     bits as u64
 }
 
-/// [`find`] in the block at `start`, but only before `end`.
+/// The calls in the block at `start`, but only before `end`.
 fn find_before(chunk: &[u8], start: usize, end: usize) -> u64 {
     if let Some(block) = chunk[start..end].first_chunk() {
-        return find(block);
+        return equal(block, CALL);
     }
     let mut block = [0; BLOCK];
     block[..end - start].copy_from_slice(&chunk[start..end]);
-    find(&block)
+    equal(&block, CALL)
 }
-
-/// One bit for each byte of a block, from the lowest up: whether it is `E8`.
-#[inline(always)]
-fn find(block: &[u8; BLOCK]) -> u64 {
-    // Most blocks have none, and this takes a few vector instructions.
-    if !block.iter().fold(false, |any, &byte| any | (byte == 0xe8)) {
-        return 0;
-    }
-    // Written for compilers to turn it into vector instructions: each `E8` becomes the bit that it
-    // will have among its eight neighbours,
-    let mut marks = [0; BLOCK];
-    for i in 0..BLOCK {
-        marks[i] = if block[i] == 0xe8 { WEIGHTS[i] } else { 0 };
-    }
-    // whose sum this puts into the highest byte.
-    let mut found = 0;
-    for (i, marks) in marks.as_chunks().0.iter().enumerate() {
-        found |= (u64::from_le_bytes(*marks).wrapping_mul(0x0101_0101_0101_0101) >> 56) << (8 * i);
-    }
-    found
-}
-
-const WEIGHTS: [u8; BLOCK] = {
-    let mut weights = [0; BLOCK];
-    let mut i = 0;
-    while i < BLOCK {
-        weights[i] = 1 << (i % 8);
-        i += 1;
-    }
-    weights
-};
 
 fn undo_one(chunk: &mut [u8], at: usize) {
     let operand: Range<usize> = at + 1..at + 5;
