@@ -25,8 +25,10 @@
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Builder;
 use std::time::Instant;
 
 use nanovhd_disk::DiskWriter;
@@ -298,6 +300,20 @@ impl Plan<'_> {
     }
 }
 
+/// Does two things, at once if there may be and is a second thread.
+fn both<A, B: Send>(threads: NonZeroUsize, one: impl FnOnce() -> A, other: impl Fn() -> B + Sync) -> (A, B) {
+    std::thread::scope(|scope| {
+        let start = || Builder::new().spawn_scoped(scope, &other).ok();
+        let thread = (threads > NonZeroUsize::MIN).then(start).flatten();
+        let one = one();
+        let other = match thread {
+            Some(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            None => other(),
+        };
+        (one, other)
+    })
+}
+
 /// A build under way.
 struct Work<'a> {
     plan: &'a Plan<'a>,
@@ -326,10 +342,11 @@ impl Work<'_> {
 
         self.progress.begin(Stage::Structures, Size(0));
         let resident = |placement| contents.resident(placement);
-        volume.write_metadata(&resident, &window(plan.volume_start)).map_err(|e| self.structures(e))?;
-        for (offset, bytes) in &plan.fixed {
-            whole.write_all_at(bytes, *offset).map_err(|e| self.io(e))?;
-        }
+        let in_volume = || volume.write_metadata(&resident, &window(plan.volume_start));
+        let outside = || plan.fixed.iter().try_for_each(|(offset, bytes)| whole.write_all_at(bytes, *offset));
+        let (volume_written, outside_written) = both(threads, in_volume, outside);
+        volume_written.map_err(|e| self.structures(e))?;
+        outside_written.map_err(|e| self.io(e))?;
         disk.finish().map_err(|e| self.io(e))?;
         // Without a sync nobody waits for the last windows.
         if !options.no_sync {
