@@ -20,7 +20,8 @@ fn every_format_is_built_with_nothing_beside_it() {
         let ran = run(&mut build(&output));
         assert_eq!(ran.code, Some(0), "{ran:?}");
         assert!(ran.out.starts_with(&format!("{}: {said}", output.display())), "{ran:?}");
-        assert_eq!(ran.err, "unpacking files: 4.7 MiB\nwriting the file system\nsyncing to disk\n");
+        let progress = ran.err.lines().skip_while(|line| line.starts_with("warning: ")).collect::<Vec<_>>();
+        assert_eq!(progress, ["unpacking files: 4.7 MiB", "writing the file system", "syncing to disk"]);
     }
     assert_eq!(names(folder.path()), ["a.vhdx", "b.VHD", "c.raw", "d.img"]);
 }

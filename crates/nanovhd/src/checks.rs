@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::select::edition_id;
 use crate::size::GIB;
+use crate::text::counted;
 use crate::{Customization, Firmware, Size};
 
 /// The first version whose boot files and settings are those that are made here: Windows 7 and Server 2008 R2.
@@ -71,6 +72,32 @@ pub(crate) fn can_start(image: &ImageInfo, firmware: Firmware) -> Result<(), Che
             Err(CheckError::Firmware { architecture, firmware })
         }
         _ => Ok(()),
+    }
+}
+
+/// What is to be said of the passwords in an answer file, in words that go on after its name; nothing if
+/// Windows has an encoded form of each. "Microsoft-Windows-Shell-Setup", "PlainText".
+pub(crate) fn plain_passwords(answers: &roxmltree::Document<'_>) -> Option<String> {
+    let passwords = answers.descendants().filter(|node| node.tag_name().name().ends_with("Password"));
+    let plain = passwords.filter(|node| is_plain(*node)).count();
+    (plain > 0).then(|| {
+        format!(
+            "has {} in clear text, for whoever can read the disk or the file: give --administrator-password-prompt \
+             instead, or let Windows System Image Manager encode it",
+            counted(plain as u64, "password")
+        )
+    })
+}
+
+/// Whether an element holds a password that can be read as it is: its text, or a value not said to be encoded.
+fn is_plain(password: roxmltree::Node<'_, '_>) -> bool {
+    let child = |name| password.children().find(|child| child.tag_name().name() == name);
+    let said = |node: roxmltree::Node<'_, '_>| node.text().unwrap_or_default().trim().to_owned();
+    match child("Value") {
+        Some(value) => {
+            !said(value).is_empty() && !child("PlainText").is_some_and(|p| said(p).eq_ignore_ascii_case("false"))
+        }
+        None => !said(password).is_empty(),
     }
 }
 
@@ -268,6 +295,28 @@ mod tests {
         assert_eq!(warnings(&core((10, 0)), &none, 6 * GIB), [""; 0]);
         assert_eq!(warnings(&core((6, 3)), &none, GIB), [""; 0], "before Windows 10 updates are not cumulative");
         assert_eq!(warnings(&ImageInfo::default(), &none, GIB), [""; 0]);
+    }
+
+    #[test]
+    fn passwords_in_clear_text_are_told_but_not_shown() {
+        let told = |inner: &str| {
+            let text = format!("<unattend xmlns='urn:schemas-microsoft-com:unattend'>{inner}</unattend>");
+            plain_passwords(&roxmltree::Document::parse(&text).unwrap())
+        };
+        let plain = "<AdministratorPassword><Value>Pa55</Value><PlainText>true</PlainText></AdministratorPassword>";
+        let silent = "<Password><Value>Pa55</Value></Password>";
+        let text = "<Credentials><Password>Pa55</Password></Credentials>";
+        let encoded = "<Password><Value>UABhAA==</Value><PlainText>False</PlainText></Password>";
+        let empty = "<AdministratorPassword><Value/></AdministratorPassword><Password> </Password>";
+        for (inner, count) in [
+            (plain.to_owned(), "1 password "),
+            (silent.to_owned(), "1 password "),
+            (format!("{plain}{encoded}<a>{text}</a>{silent}"), "3 passwords "),
+        ] {
+            let told = told(&inner).unwrap();
+            assert!(told.contains(count) && !told.contains("Pa55"), "{told}");
+        }
+        assert_eq!(told(&format!("{encoded}{empty}")), None);
     }
 
     #[test]

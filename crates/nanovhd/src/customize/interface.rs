@@ -169,7 +169,7 @@ impl FromStr for Interface {
     }
 }
 
-/// The form that [`Interface::from_str`] reads.
+/// The form that [`Interface::from_str`] reads, unless there is a comma in the name.
 impl fmt::Display for Interface {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;

@@ -124,20 +124,20 @@ fn own_commands(given: &[String], context: &mut Context<'_>) -> Result<Vec<Strin
 /// The user's scripts: copied, and run.
 fn scripts(custom: &Customization, context: &mut Context<'_>) -> Result<Vec<String>, CustomizeError> {
     const SETTING: &str = "run-script";
-    let mut commands = Vec::new();
+    let count = custom.run_scripts.len();
+    if count > staged::MOST {
+        let problem = format!("{} are given, and at most {} can be", counted(count as u64, "script"), staged::MOST);
+        return Err(CustomizeError::setting(SETTING, problem, "let one script call others"));
+    }
+    let mut commands = Vec::with_capacity(count);
     for script in Staged::all(&custom.run_scripts)? {
-        let times = script.times;
-        let id = context.files.write(&script.path(), Content::host_file(script.source.as_path(), script.len))?;
-        context.files.tree.metadata_mut(id).times = times;
+        let id = context.files.write(&script.path(), script.content())?;
+        context.files.tree.metadata_mut(id).times = script.times;
         context.input(SETTING, script.name.as_bytes());
+        context.input("written", &script.times.written.0.to_le_bytes());
         context.say(SETTING, Way::File, format!("{} becomes {}", script.source.display(), script.path()));
         context.say(SETTING, Way::FirstBoot, format!("runs {}", script.name));
         commands.push(script.command());
-    }
-    if commands.len() > staged::MOST {
-        let problem =
-            format!("{} are given, and at most {} can be", counted(commands.len() as u64, "script"), staged::MOST);
-        return Err(CustomizeError::setting(SETTING, problem, "let one script call others"));
     }
     Ok(commands)
 }

@@ -21,10 +21,6 @@ pub(super) fn name(name: &str) -> Result<(), InterfaceError> {
     if name.chars().any(|c| c.is_control() || NOT_IN_NAMES.contains(&c)) {
         return refuse("none of \\ / : * ? \" < > | and no control characters can be in a name");
     }
-    // The flag has no way to say such a one.
-    if name.contains(',') {
-        return refuse("a comma ends the name; give the index instead");
-    }
     if name.encode_utf16().count() > MAX_NAME {
         return refuse("it has more than 256 characters");
     }

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nanovhd_tree::Times;
+use nanovhd_tree::{Content, Times};
 
 use super::FOLDER;
 use crate::CustomizeError;
@@ -60,6 +60,11 @@ impl Staged {
             return Err("is no file".to_owned());
         }
         Ok(Self { source: source.to_owned(), name, len: found.len(), times: host_times(&found), runner })
+    }
+
+    /// Its bytes, which are read when the disk is written.
+    pub(super) fn content(&self) -> Content {
+        if self.len == 0 { Content::empty() } else { Content::host_file(self.source.as_path(), self.len) }
     }
 
     /// Its path in the image.
