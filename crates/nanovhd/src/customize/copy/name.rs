@@ -36,7 +36,7 @@ fn is_device(name: &str) -> bool {
         // The digits one to three are there as superscripts too.
         matches!((rest.next(), rest.next()), (Some('1'..='9' | '¹' | '²' | '³'), None))
     };
-    DEVICES.contains(&stem.as_str()) || NUMBERED_DEVICES.iter().any(|device| numbered(&device))
+    DEVICES.contains(&stem.as_str()) || NUMBERED_DEVICES.iter().any(numbered)
 }
 
 #[cfg(test)]
