@@ -4,10 +4,12 @@
 mod support;
 
 use std::fs::{self, File};
-use std::io;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use nanovhd::{BuildError, BuildOptions, Edition, Media, MediaError, Outline, OutputError, Recipe, Size};
+use nanovhd::{
+    BuildError, BuildOptions, Edition, ImageSelector, Media, MediaError, Outline, OutputError, Recipe, Size,
+};
 use sha2::{Digest, Sha256};
 use support::{discs, testdata};
 
@@ -17,9 +19,13 @@ fn build(media: &Path, recipe: &Recipe) -> (Vec<u8>, Outline) {
     let media = Media::open(media).unwrap();
     let output = folder.path().join("disk");
     let report = recipe.plan(&media).unwrap().build(&output, &BuildOptions::default(), &()).unwrap();
-    let mut hasher = Sha256::new();
-    io::copy(&mut File::open(output).unwrap(), &mut hasher).unwrap();
-    (hasher.finalize().to_vec(), report.plan)
+    let (mut file, mut hasher, mut buffer) = (File::open(output).unwrap(), Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        match file.read(&mut buffer).unwrap() {
+            0 => return (hasher.finalize().to_vec(), report.plan),
+            n => hasher.update(&buffer[..n]),
+        }
+    }
 }
 
 /// The error and its causes in one line.
@@ -93,7 +99,8 @@ fn other_wims_are_found_on_discs() {
             fs::create_dir_all(to.parent().unwrap()).unwrap();
             fs::copy(testdata("wims").join(from), to).unwrap();
         }
-        let recipe = Recipe::for_output("a.raw").unwrap().image(1).boot(false).disk_size(Size(64 << 20));
+        let recipe =
+            Recipe::new().image(ImageSelector::Index(1)).boot(false);
         let (expected, _) = build(&media, &recipe);
         for disc in discs(&media, folder.path()) {
             let (found, plan) = build(&disc, &recipe);
@@ -189,12 +196,12 @@ fn damaged_discs_are_errors_or_change_nothing() {
         for (n, &at) in used.iter().step_by(used.len() / 300).enumerate() {
             let file = File::options().write(true).open(&damaged).unwrap();
             let byte = bytes[usize::try_from(at).unwrap()];
-            nanovhd_tree::WriteAt::write_all_at(&&file, &[byte ^ 1 << (n % 8)], at).unwrap();
+            nanovhd_tree::WriteAt::write_all_at(&file, &[byte ^ 1 << (n % 8)], at).unwrap();
             match Media::open(&damaged) {
                 Err(error) => assert!(chain(&error).contains("damaged.iso"), "{at:#x}: {}", chain(&error)),
                 Ok(media) => assert_eq!(media.images().len(), expected.images().len(), "{at:#x}"),
             }
-            nanovhd_tree::WriteAt::write_all_at(&&file, &[byte], at).unwrap();
+            nanovhd_tree::WriteAt::write_all_at(&file, &[byte], at).unwrap();
         }
     }
 }
