@@ -111,7 +111,7 @@ Examples:
 /// No administrator rights, no mounts, no temporary copy: the files go from the WIM straight to
 /// their places on the disk.
 #[derive(Debug, Parser)]
-#[command(name = "nanovhd", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "nanovhd", version, after_help = format!("{}\n\n{EXIT_CODES}", crate::classic::OLD_NAMES), max_term_width = 100)]
 #[command(disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -153,14 +153,15 @@ pub(crate) enum Command {
 /// `nanovhd build` and `nanovhd plan`.
 #[derive(Debug, Args)]
 pub(crate) struct Make {
-    #[command(flatten)]
-    pub(crate) recipe: Recipe,
+    // Before the others, whose headings go on.
     /// Print the result as JSON
-    #[arg(long)]
+    #[arg(long, display_order = 900)]
     pub(crate) json: bool,
     /// Print nothing but errors
-    #[arg(short, long)]
+    #[arg(short, long, display_order = 900)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) recipe: Recipe,
 }
 
 /// `nanovhd init`.

@@ -44,7 +44,7 @@ pub(crate) struct Recipe {
 /// What comes from where and goes where.
 #[derive(Debug, Args)]
 pub(crate) struct ImageFlags {
-    /// A .wim, .esd or .swm file, or a folder or ISO like the Windows Server 2016 media
+    /// An ISO image or a folder like the Windows Server 2016 media, or a .wim, .esd or .swm file
     #[arg(short, long, value_name = "PATH", required_unless_present = "recipe")]
     pub(crate) media: Option<PathBuf>,
     /// The image of this edition of Nano Server

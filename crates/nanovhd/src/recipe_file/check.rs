@@ -47,7 +47,8 @@ impl Checker<'_> {
                 for (key, item) in table {
                     let inner = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                     let known = properties(schema).and_then(|keys| keys.get(key));
-                    let known = known.ok_or_else(|| self.unknown(&inner, key, path, schema))?;
+                    let is_table = matches!(item, Item::Table(_));
+                    let known = known.ok_or_else(|| self.unknown(&inner, key, is_table, path, schema))?;
                     self.value(&inner, item, known)?;
                 }
                 self.required(path, table.keys(), schema)
@@ -74,14 +75,18 @@ impl Checker<'_> {
             _ => return Ok(()),
         };
         if least.is_some_and(|least| measure < least) || most.is_some_and(|most| measure > most) {
-            let unit = if matches!(item, Item::Text(_)) { " characters" } else { "" };
-            let expected = match (least, most) {
-                (Some(least), Some(most)) => format!("{least} to {most}{unit}"),
-                (Some(least), None) => format!("at least {least}{unit}"),
-                (None, most) => format!("at most {}{unit}", most.unwrap_or_default()),
+            let range = match (least, most) {
+                (Some(least), Some(most)) => format!("{least} to {most}"),
+                (Some(least), None) => format!("at least {least}"),
+                (None, most) => format!("at most {}", most.unwrap_or_default()),
             };
-            let found = if unit.is_empty() { found } else { format!("{found}, {measure} characters") };
-            return error(KeyError::Range { key, found, expected });
+            return error(match item {
+                Item::Text(_) => {
+                    let found = format!("{found}, {measure} characters long");
+                    KeyError::Range { key, found, expected: format!("a text of {range} characters") }
+                }
+                _ => KeyError::Range { key, found, expected: range },
+            });
         }
         Ok(())
     }
@@ -101,7 +106,7 @@ impl Checker<'_> {
         Err(self.error(path, KeyError::Missing { what: format!("`{missing}` of `{path}`"), hint }))
     }
 
-    fn unknown(&self, path: &str, key: &str, table: &str, schema: &Value) -> RecipeError {
+    fn unknown(&self, path: &str, key: &str, is_table: bool, table: &str, schema: &Value) -> RecipeError {
         let at = self.origin.of_name(path).cloned();
         let error = |problem| RecipeError::Key { at: at.clone(), problem: Box::new(problem) };
         let key = key.to_owned();
@@ -117,7 +122,7 @@ impl Checker<'_> {
         let misplaced = !table.is_empty() && properties(&SCHEMA).is_some_and(|keys| keys.contains_key(&key));
         let similar = most_similar(&key, names.into_iter()).map(str::to_owned);
         let table = (!table.is_empty()).then(|| trunk(table).to_owned());
-        error(KeyError::Unknown { key, table, similar, misplaced })
+        error(KeyError::Unknown { key, table, similar, misplaced, is_table })
     }
 
     fn error(&self, path: &str, problem: KeyError) -> RecipeError {

@@ -54,6 +54,7 @@ pub enum RecipeError {
         /// Where in the file, if it is a file that says so.
         at: Option<At>,
         /// What is wrong.
+        #[source]
         problem: Box<KeyError>,
     },
     /// A path can't be written into a recipe, which is UTF-8 text.
@@ -76,6 +77,8 @@ pub enum KeyError {
         similar: Option<String>,
         /// Whether it is a key of recipes, and stands behind a table by mistake.
         misplaced: bool,
+        /// Whether it is a table itself.
+        is_table: bool,
     },
     /// A password stands in the recipe.
     #[error("`{key}` can't stand in a recipe: whoever reads the file would know the password")]
@@ -258,6 +261,9 @@ impl KeyError {
                 Some(format!("what follows a table belongs to it: move `{key}` before the first [[{table}]]"))
             }
             Self::Unknown { similar: Some(similar), .. } => Some(format!("did you mean `{similar}`?")),
+            Self::Unknown { is_table: true, table: None, key, .. } => {
+                Some(format!("recipes have no tables but [[interface]]: leave the line [{key}] out"))
+            }
             Self::Unknown { table: None, .. } => Some("`nanovhd init` shows all keys".to_owned()),
             Self::Unknown { .. } => None,
             Self::Password { .. } => Some(
@@ -274,7 +280,8 @@ impl KeyError {
             Self::Output(_) => Some("give the output another suffix, or leave the target out".to_owned()),
             Self::Missing { hint, .. } | Self::Needs { hint, .. } => Some(hint.clone()),
             Self::Secret { source, .. } => source.hint(),
-            Self::Later { .. } | Self::Range { .. } | Self::Conflict { .. } => None,
+            Self::Conflict { .. } => Some("leave one of them out".to_owned()),
+            Self::Later { .. } | Self::Range { .. } => None,
         }
     }
 }
@@ -298,6 +305,8 @@ fn syntax_hint(problem: &str) -> Option<String> {
         Some("a key stands once; several values go into one list, as in [\"a\", \"b\"]".to_owned())
     } else if problem.contains("escape") {
         Some("in \"…\" a backslash is written twice; in '…' it stands for itself".to_owned())
+    } else if problem.contains("no value") {
+        Some("an equals sign stands between a key and its value, as in edition = \"datacenter\"".to_owned())
     } else if problem.contains("quoted") || problem.contains("string") {
         Some("a text stands in quotes, as in edition = \"datacenter\"".to_owned())
     } else {

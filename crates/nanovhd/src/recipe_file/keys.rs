@@ -19,8 +19,8 @@ use crate::Secret;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[schemars(title = "nanovhd recipe")]
 pub struct RecipeFile {
-    /// What the image comes from: a .wim, .esd or .swm file, or a folder or ISO laid out like the Windows
-    /// Server 2016 media.
+    /// What the image comes from: an ISO image or a folder like the Windows Server 2016 media, or a .wim, .esd or .swm
+    /// file.
     #[schemars(example = &"WindowsServer2016")]
     pub media: Option<PathBuf>,
     /// The edition of Nano Server, where the media has several. Not with image.

@@ -74,9 +74,19 @@ impl RecipeFile {
         self.interfaces()?;
         self.copies()?;
         if let Some(host) = &self.debug_host {
-            self.value::<Ipv4Addr>("debug-host", host)?;
+            self.host(host)?;
         }
         Ok(())
+    }
+
+    fn host(&self, text: &str) -> Result<Ipv4Addr, RecipeError> {
+        text.parse().map_err(|_| {
+            let (key, found) = ("debug-host".to_owned(), format!("{text:?}"));
+            self.error(
+                "debug-host",
+                KeyError::Range { key, found, expected: "an IPv4 address such as 10.0.0.9".into() },
+            )
+        })
     }
 
     fn disk_values(&self) -> Result<(), RecipeError> {
@@ -287,7 +297,7 @@ impl RecipeFile {
                 Debugging::Serial { port, baud_rate: self.debug_baud_rate.unwrap_or(BAUD_RATE) }
             }
             "net" => Debugging::Net {
-                host: self.value("debug-host", self.needed("debug-host", self.debug_host.as_ref())?)?,
+                host: self.host(self.needed("debug-host", self.debug_host.as_ref())?)?,
                 port: *self.needed("debug-port", self.debug_port.as_ref())?,
                 key: {
                     let key = self.secret("debug-key", secrets, warnings)?;
