@@ -384,6 +384,36 @@ fn a_join_is_in_both_passes() {
     }
 }
 
+/// Files for Nano Server have name and password where DISM takes them from.
+#[test]
+fn what_a_users_file_has_for_dism_is_set_at_the_first_start() {
+    let units: Vec<u8> =
+        format!("{PASSWORD}OfflineAdministratorPassword").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (value, plain) in [(base64(&units), "false"), ("Pa55w\u{f6}rd&lt;&amp;\"&gt;".to_owned(), "true")] {
+        let users = format!(
+            "<unattend xmlns='urn:schemas-microsoft-com:unattend'><settings pass='offlineServicing'><component \
+             name='Microsoft-Windows-Shell-Setup' processorArchitecture='amd64'><OfflineUserAccounts>\
+             <OfflineAdministratorPassword><Value>{value}</Value><PlainText>{plain}</PlainText>\
+             </OfflineAdministratorPassword></OfflineUserAccounts><ComputerName>user</ComputerName></component>\
+             </settings></unattend>"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.xml");
+        fs::write(&path, users).unwrap();
+        let mut custom = Customization::default();
+        custom.computer_name = Some("ours".to_owned());
+        custom.unattend = Some(path);
+        let (_, files) = built(&windows_media(), custom, folder.path());
+        let text = std::str::from_utf8(file(&files, UNATTEND)).unwrap();
+        let shell = |pass, path| answer(text, pass, "Microsoft-Windows-Shell-Setup", path);
+        assert_eq!(shell("specialize", "ComputerName").as_deref(), Some("user"));
+        let units: Vec<u8> =
+            format!("{PASSWORD}AdministratorPassword").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(shell("oobeSystem", "UserAccounts/AdministratorPassword/Value"), Some(base64(&units)));
+        assert_eq!(shell("oobeSystem", "UserAccounts/AdministratorPassword/PlainText").as_deref(), Some("false"));
+    }
+}
+
 /// A hive that nobody set anything in stays as it is, to the letter.
 #[test]
 fn what_needs_no_edit_is_not_touched() {

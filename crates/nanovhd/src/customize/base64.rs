@@ -21,6 +21,21 @@ pub(super) fn is_valid(text: &str) -> bool {
     !text.is_empty() && text.len().is_multiple_of(4) && digits.bytes().all(|byte| ALPHABET.contains(&byte))
 }
 
+/// The bytes for a text, if it is what some bytes become. Bits that padding makes superfluous are not looked at.
+pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+    if !is_valid(text) {
+        return None;
+    }
+    let digits = text.trim_end_matches('=').as_bytes();
+    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
+    for group in digits.chunks(4) {
+        let sextet = |at: usize| group.get(at).and_then(|digit| ALPHABET.iter().position(|other| other == digit));
+        let bits = (0..4).fold(0_u32, |bits, at| bits << 6 | sextet(at).map_or(0, |s| u32::try_from(s).unwrap_or(0)));
+        bytes.extend(&bits.to_be_bytes()[1..group.len()]);
+    }
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,10 +53,10 @@ mod tests {
             ("foobar", "Zm9vYmFy"),
         ] {
             assert_eq!(encode(bytes.as_bytes()), text);
-            assert_eq!(is_valid(text), !text.is_empty());
+            assert_eq!(decode(text).as_deref(), Some(bytes.as_bytes()).filter(|bytes| !bytes.is_empty()));
         }
         for bad in ["Zg=", "Z===", "Zg==Zg==", "Z g=", "Zm9vY", "Zm9\u{e4}"] {
-            assert!(!is_valid(bad), "{bad}");
+            assert_eq!(decode(bad), None, "{bad}");
         }
     }
 }

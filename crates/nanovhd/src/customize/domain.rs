@@ -10,7 +10,7 @@ use super::unattend::Pass::{OfflineServicing, Specialize};
 use super::{Customization, CustomizeError, base64};
 
 /// The component that joins. "Microsoft-Windows-UnattendedJoin".
-const JOIN: &str = "Microsoft-Windows-UnattendedJoin";
+pub(super) const JOIN: &str = "Microsoft-Windows-UnattendedJoin";
 /// The largest file that is read: certificates and policies can be in it.
 const MAX_BLOB: u64 = 4 << 20;
 

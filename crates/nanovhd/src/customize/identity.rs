@@ -4,7 +4,8 @@ use nanovhd_hive::ValueData;
 
 use super::apply::{Context, Way};
 use super::hives::Zones;
-use super::unattend::Pass::{OfflineServicing, OobeSystem, Specialize};
+use super::unattend::Answers;
+use super::unattend::Pass::{self, OfflineServicing, OobeSystem, Specialize};
 use super::{Customization, CustomizeError, Secret, check, domain};
 
 /// The component that most settings belong to. "Microsoft-Windows-Shell-Setup".
@@ -82,23 +83,35 @@ fn computer_name(name: &str, context: &mut Context<'_>) -> Result<(), CustomizeE
 fn administrator_password(password: &Secret, context: &mut Context<'_>) -> Result<(), CustomizeError> {
     check::text("administrator-password", password.reveal())?;
     context.input("administrator-password", b"");
-    for (pass, path) in [
-        (OobeSystem, "UserAccounts/AdministratorPassword"),
-        (OfflineServicing, "OfflineUserAccounts/OfflineAdministratorPassword"),
-    ] {
-        // The element's own name goes behind the password before it is encoded.
-        let name = path.rsplit('/').next().unwrap_or_default();
-        let fields = vec![("Value", hidden(password, name)), ("PlainText", "false".to_owned())];
-        context.answers.set_fields(pass, SHELL, path, fields);
+    for pass in [OobeSystem, OfflineServicing] {
+        set_password(&mut context.answers, pass, password);
     }
     context.say("administrator-password", Way::Unattend, "set at the first start; kept in its encoded form");
     Ok(())
+}
+
+/// Sets the administrator's password in a pass that can.
+pub(super) fn set_password(answers: &mut Answers, pass: Pass, password: &Secret) {
+    let (path, name) = match pass {
+        OfflineServicing => ("OfflineUserAccounts/OfflineAdministratorPassword", "OfflineAdministratorPassword"),
+        _ => ("UserAccounts/AdministratorPassword", "AdministratorPassword"),
+    };
+    let fields = vec![("Value", hidden(password, name)), ("PlainText", "false".to_owned())];
+    answers.set_fields(pass, SHELL, path, fields);
 }
 
 /// A password as answer files have it: Base64 of the UTF-16 of it and the name of its element.
 fn hidden(password: &Secret, element: &str) -> String {
     let units = password.reveal().encode_utf16().chain(element.encode_utf16());
     super::base64::encode(&units.flat_map(u16::to_le_bytes).collect::<Vec<u8>>())
+}
+
+/// The password that is hidden so.
+pub(super) fn revealed(hidden: &str, element: &str) -> Option<Secret> {
+    let bytes = super::base64::decode(hidden)?;
+    let (units, odd) = bytes.as_chunks::<2>();
+    let text = String::from_utf16(&units.iter().copied().map(u16::from_le_bytes).collect::<Vec<u16>>()).ok()?;
+    text.strip_suffix(element).filter(|_| odd.is_empty()).map(Secret::new)
 }
 
 fn time_zone(asked: &str, context: &mut Context<'_>) -> Result<(), CustomizeError> {

@@ -17,8 +17,10 @@
 //! # Passes
 //!
 //! `specialize` and `oobeSystem` are carried out at the first start. `offlineServicing` is carried out by DISM
-//! alone, in the image, which is not to hand here; name and password are written for it, too, so that the same
-//! file does the same if somebody applies it with DISM.
+//! alone, in the image, which is not to hand here. What a file of the user's has there of name, password and
+//! join is therefore set for the first start, too, unless the file says something else for it: files for Nano
+//! Server have it there. The other way round, settings made here are written for DISM, too, so that the same file
+//! does the same if somebody applies it.
 
 use sha2::{Digest, Sha256};
 
@@ -26,8 +28,9 @@ use nanovhd_tree::Content;
 
 use super::apply::{Context, Way};
 use super::files::read_host;
+use super::identity::{self, SHELL};
 use super::unattend_file::{AnswerFile, Winner};
-use super::{Customization, CustomizeError};
+use super::{Customization, CustomizeError, Secret, domain};
 
 /// Where Windows looks first, and second.
 const PLACES: [&str; 2] = [r"\Windows\Panther\Unattend\Unattend.xml", r"\Windows\Panther\unattend.xml"];
@@ -111,6 +114,11 @@ pub(super) fn apply(custom: &Customization, context: &mut Context<'_>) -> Result
         None if answers.is_empty() => return Ok(()),
         None => (of_image(place, context)?, Winner::Answers),
     };
+    if custom.unattend.is_some() {
+        // Behind the others, so that it wins over them.
+        answers.extend(carried(&file, context));
+        answers.sort_by_key(|answer| answer.pass);
+    }
     let merged = file.merge(&answers, context.architecture(), winner);
     for (pass, path) in merged.kept {
         context.warn(format!(
@@ -144,6 +152,37 @@ fn users(path: &std::path::Path, context: &mut Context<'_>) -> Result<AnswerFile
         context.warn(format!("the answer file that unattend names {warning}"));
     }
     Ok(file)
+}
+
+/// What a file has for DISM to set, as it is set at the first start.
+fn carried(file: &AnswerFile, context: &mut Context<'_>) -> Vec<Answer> {
+    let architecture = context.architecture();
+    let offline = |component: &str, path: &str| file.text(Pass::OfflineServicing, component, architecture, path);
+    let mut carried = Answers::default();
+    if let Some(name) = offline(SHELL, "ComputerName") {
+        carried.set(Pass::Specialize, SHELL, "ComputerName", name);
+    }
+    let field = |field: &str| offline(SHELL, &format!("OfflineUserAccounts/OfflineAdministratorPassword/{field}"));
+    let hidden = field("PlainText").is_some_and(|plain| matches!(plain.as_str(), "false" | "0"));
+    let password = field("Value").map(|value| {
+        if hidden { identity::revealed(&value, "OfflineAdministratorPassword") } else { Some(Secret::new(value)) }
+    });
+    match password {
+        Some(Some(password)) => identity::set_password(&mut carried, Pass::OobeSystem, &password),
+        Some(None) => context.warn(
+            "the answer file that unattend names has an OfflineAdministratorPassword that is not encoded as Windows does",
+        ),
+        None => {}
+    }
+    if let Some(blob) = offline(domain::JOIN, "OfflineIdentification/Provisioning/AccountData") {
+        let fields = vec![("AccountData", blob)];
+        carried.set_fields(Pass::Specialize, domain::JOIN, "Identification/Provisioning", fields);
+    }
+    for answer in &carried.0 {
+        let name = answer.path.split('/').next_back().unwrap_or_default();
+        context.say("unattend", Way::Unattend, format!("what it has for DISM is set at the first start: {name}"));
+    }
+    carried.0
 }
 
 /// The file that the image has, or one without anything in it.

@@ -18,8 +18,13 @@ const NAMESPACE: &str = "urn:schemas-microsoft-com:unattend";
 const PASSES: [&str; 7] =
     ["windowsPE", "offlineServicing", "generalize", "specialize", "auditSystem", "auditUser", "oobeSystem"];
 /// Passes of programs that don't run here.
-const ELSEWHERE: [(&str, &str); 2] =
-    [("windowsPE", "by Windows Setup on the installation media"), ("offlineServicing", "by DISM")];
+const ELSEWHERE: [(&str, &str); 2] = [
+    ("windowsPE", "which Windows Setup on installation media alone carries out"),
+    (
+        "offlineServicing",
+        "which DISM alone carries out: of those, name, password and join are set at the first start, and no others",
+    ),
+];
 /// Nodes of a file. An element of four letters takes a dozen bytes, so that files are not limited by it.
 const MAX_NODES: u32 = 1 << 20;
 /// Who signed the components of Windows: the token of its key.
@@ -132,6 +137,23 @@ impl AnswerFile {
         shown
     }
 
+    /// The text of an element of a pass, if the file has it for this processor.
+    pub(super) fn text(&self, pass: Pass, component: &str, architecture: &str, path: &str) -> Option<String> {
+        let document = self.document();
+        let settings =
+            elements(document.root_element(), "settings").filter(|s| s.attribute("pass") == Some(pass.name()));
+        let is = |node: Node<'_, '_>, name, value: &str| {
+            node.attribute(name).is_some_and(|found: &str| found.eq_ignore_ascii_case(value))
+        };
+        let mut components = settings.flat_map(|settings| elements(settings, "component"));
+        let mut at =
+            components.find(|c| is(*c, "name", component) && is(*c, "processorArchitecture", architecture))?;
+        for name in path.split('/') {
+            at = at.children().find(|child| child.has_tag_name((NAMESPACE, name)))?;
+        }
+        Some(at.text().unwrap_or_default().trim().to_owned())
+    }
+
     /// What of the file will have no effect, in words that go on after its name.
     pub(super) fn warnings(&self, architecture: &str) -> Vec<String> {
         let document = self.document();
@@ -141,9 +163,7 @@ impl AnswerFile {
             if let Some((_, who)) = ELSEWHERE.iter().find(|(elsewhere, _)| *elsewhere == pass)
                 && settings.children().any(|child| child.is_element())
             {
-                warnings.push(format!(
-                    "has settings for the pass {pass}, which is carried out {who}, not at the first start"
-                ));
+                warnings.push(format!("has settings for the pass {pass}, {who}"));
             }
             for component in elements(settings, "component") {
                 let other = component.attribute("processorArchitecture").unwrap_or_default();

@@ -3,6 +3,7 @@
     clippy::allow_attributes,
     clippy::unwrap_used,
     dead_code,
+    unused_imports,
     unreachable_pub,
     reason = "each test uses a part; a failure is a failed test"
 )]
