@@ -19,9 +19,10 @@ fn recipe(target: Target) -> Recipe {
     Recipe::new().target(target).edition(Edition::Datacenter).disk_size(Size(200 * MIB))
 }
 
-/// What `qemu-img info` says, if it is there.
-fn info(path: &Path) -> Option<Value> {
-    match Command::new("qemu-img").args(["info", "--output", "json"]).arg(path).output() {
+/// What `qemu-img info` says, if it is there. It must be told the format: it takes a fixed VHD, which has its
+/// structure at its end, for a raw disk.
+fn info(path: &Path, format: &str) -> Option<Value> {
+    match Command::new("qemu-img").args(["info", "--output", "json", "-f", format]).arg(path).output() {
         Ok(output) => {
             assert!(output.status.success(), "{output:?}");
             Some(serde_json::from_slice(&output.stdout).unwrap())
@@ -59,8 +60,8 @@ fn each_target_gets_its_disk() {
 
         let found = verify(&path, None, &VerifyOptions::default(), &()).unwrap();
         assert!(found.clean, "{target}: {found}");
-        if let Some(info) = info(&path) {
-            assert_eq!((&info["format"], &info["virtual-size"]), (&format.into(), &(200 * MIB).into()), "{info}");
+        if let Some(info) = info(&path, format) {
+            assert_eq!(info["virtual-size"], 200 * MIB, "{info}");
         }
         if target == Target::Azure {
             assert_eq!(std::fs::metadata(&path).unwrap().len(), 200 * MIB + 512);

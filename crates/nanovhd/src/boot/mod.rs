@@ -138,6 +138,7 @@ impl BootError {
                     "give --bcd-template builtin to make the BCD without it"
                 }
                 Self::Files(_) => "give --no-boot for a disk that starts nothing",
+                Self::NoConfiguration => "leave these settings out, or --no-boot",
                 _ => return None,
             }
             .to_owned(),
