@@ -3,6 +3,7 @@
 //! This is arguments, progress, messages and exit codes; all else is in the `nanovhd` library.
 
 mod args;
+mod classic;
 mod commands;
 mod failure;
 mod init;
@@ -16,8 +17,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let cli = args::Cli::parse();
-    match commands::run(&cli) {
+    let args: Vec<_> = std::env::args_os().skip(1).collect();
+    let done = classic::run(&args).unwrap_or_else(|| commands::run(&args::Cli::parse()));
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
