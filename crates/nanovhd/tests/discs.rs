@@ -7,9 +7,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use nanovhd::{
-    BuildError, BuildOptions, Edition, ImageSelector, Media, MediaError, Outline, OutputError, Recipe, Size,
-};
+use nanovhd::{BuildError, BuildOptions, Edition, ImageSelector, Media, MediaError, Outline, OutputError, Recipe};
 use sha2::{Digest, Sha256};
 use support::{discs, testdata};
 
@@ -99,8 +97,7 @@ fn other_wims_are_found_on_discs() {
             fs::create_dir_all(to.parent().unwrap()).unwrap();
             fs::copy(testdata("wims").join(from), to).unwrap();
         }
-        let recipe =
-            Recipe::new().image(ImageSelector::Index(1)).boot(false);
+        let recipe = Recipe::new().image(ImageSelector::Index(1)).boot(false);
         let (expected, _) = build(&media, &recipe);
         for disc in discs(&media, folder.path()) {
             let (found, plan) = build(&disc, &recipe);
