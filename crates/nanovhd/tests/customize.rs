@@ -1,6 +1,10 @@
 //! Disks of images that were customized, read by programs that others wrote.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a failure is a failed test, and what is skipped is told")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a failure is a failed test, and what is skipped is told"
+)]
 
 mod support;
 
