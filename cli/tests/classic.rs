@@ -1,5 +1,7 @@
 //! Old command lines, from the shell to the disk.
 
+#![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
+
 mod common;
 
 use std::fs;
@@ -30,9 +32,7 @@ fn new_nano_server_image() {
         let args = old(&line, &testdata("media"), &output);
         let ran = run(nanovhd().args(&args));
         assert_eq!(ran.code, Some(0), "{ran:?}");
-        for note in
-            ["-BasePath has no effect", "-DeploymentType has no effect", "note: this is nanovhd build --"]
-        {
+        for note in ["-BasePath has no effect", "-DeploymentType has no effect", "note: this is nanovhd build --"] {
             assert!(ran.err.contains(note), "{}", ran.err);
         }
         verified(&output);

@@ -39,40 +39,93 @@ const ALL: [Parameter; 36] = [
     Parameter::many("Feature", Refused(FEATURES)).at(12),
     Parameter::many("Driver", Refused(DRIVERS)).at(13),
     Parameter::many("Package", Refused(PACKAGES)).at(14),
-    Parameter::one("UnattendPath", Keys(&["unattend"], |d, v| Ok(d.recipe.unattend = Some(d.path(v)?))))
-        .alias(&["Unattend"])
-        .at(15),
+    Parameter::one(
+        "UnattendPath",
+        Keys(&["unattend"], |d, v| {
+            d.recipe.unattend = Some(d.path(v)?);
+            Ok(())
+        }),
+    )
+    .alias(&["Unattend"])
+    .at(15),
     Parameter::switch(
         "ExpandOnNativeBoot",
-        Keys(&["no-expand-on-native-boot"], |d, v| Ok(d.recipe.no_expand_on_native_boot = Some(!v.on))),
+        Keys(&["no-expand-on-native-boot"], |d, v| {
+            d.recipe.no_expand_on_native_boot = Some(!v.on);
+            Ok(())
+        }),
     ),
     Parameter::switch(
         "RemoteDesktopEnable",
-        Keys(&["remote-desktop"], |d, v| Ok(d.recipe.remote_desktop = Some(v.on))),
+        Keys(&["remote-desktop"], |d, v| {
+            d.recipe.remote_desktop = Some(v.on);
+            Ok(())
+        }),
     ),
     Parameter::one("DismPath", Nothing(NO_TOOL)).at(16),
     Parameter::switch("ApplyEA", Nothing("extended attributes are always kept")),
     Parameter::switch("Passthru", Nothing("there is no object to return: the report names the disk")),
     Parameter::switch("ShowUI", Refused("there is no window: name the parameters")),
-    Parameter::switch("IsFixed", Keys(&["fixed"], |d, v| Ok(d.recipe.fixed = Some(v.on)))).foreign(),
+    Parameter::switch(
+        "IsFixed",
+        Keys(&["fixed"], |d, v| {
+            d.recipe.fixed = Some(v.on);
+            Ok(())
+        }),
+    )
+    .foreign(),
     debug("ComPort", Keys(&["debug-port"], com_port), "Serial"),
     debug(
         "BaudRate",
-        Keys(&["debug-baud-rate"], |d, v| Ok(d.recipe.debug_baud_rate = Some(number("-BaudRate", v)?))),
+        Keys(&["debug-baud-rate"], |d, v| {
+            d.recipe.debug_baud_rate = Some(number("-BaudRate", v)?);
+            Ok(())
+        }),
         "Serial",
     ),
     debug(
         "Channel",
-        Keys(&["debug-channel"], |d, v| Ok(d.recipe.debug_channel = Some(number("-Channel", v)?))),
+        Keys(&["debug-channel"], |d, v| {
+            d.recipe.debug_channel = Some(number("-Channel", v)?);
+            Ok(())
+        }),
         "1394",
     ),
-    debug("Target", Keys(&["debug-target"], |d, v| Ok(d.recipe.debug_target = Some(v.text().to_owned()))), "USB"),
-    debug("IPAddress", Keys(&["debug-host"], |d, v| Ok(d.recipe.debug_host = Some(v.text().to_owned()))), "Network")
-        .mandatory(),
+    debug(
+        "Target",
+        Keys(&["debug-target"], |d, v| {
+            d.recipe.debug_target = Some(v.text().to_owned());
+            Ok(())
+        }),
+        "USB",
+    ),
+    debug(
+        "IPAddress",
+        Keys(&["debug-host"], |d, v| {
+            d.recipe.debug_host = Some(v.text().to_owned());
+            Ok(())
+        }),
+        "Network",
+    )
+    .mandatory(),
     debug("Port", Keys(&["debug-port"], port), "Network"),
-    debug("Key", Keys(&["debug-key"], |d, v| Ok(d.debug_key(v))), "Network").mandatory(),
-    Parameter::switch("NoDHCP", Keys(&["debug-no-dhcp"], |d, v| Ok(d.recipe.debug_no_dhcp = Some(v.on))))
-        .with("EnableDebugger", &["Network"]),
+    debug(
+        "Key",
+        Keys(&["debug-key"], |d, v| {
+            d.debug_key(v);
+            Ok(())
+        }),
+        "Network",
+    )
+    .mandatory(),
+    Parameter::switch(
+        "NoDHCP",
+        Keys(&["debug-no-dhcp"], |d, v| {
+            d.recipe.debug_no_dhcp = Some(v.on);
+            Ok(())
+        }),
+    )
+    .with("EnableDebugger", &["Network"]),
     Parameter::switch("NewKey", Nothing(NEW_KEY)).with("EnableDebugger", &["Network"]),
 ];
 

@@ -161,7 +161,7 @@ impl Draft {
     /// The originals replace a file that is there.
     pub(super) fn replace(&mut self) {
         self.recipe.force = Some(true);
-        if self.recipe.output.as_deref().is_some_and(|output| output.exists()) {
+        if self.recipe.output.as_deref().is_some_and(std::path::Path::exists) {
             self.note("the file that is there is replaced, as the original does");
         }
     }

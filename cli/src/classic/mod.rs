@@ -166,7 +166,7 @@ fn run_original(original: Original, args: &[OsString]) -> Result<(), Failure> {
         return Err(Failure::usage(text));
     }
     if only_print {
-        return Ok(print(&recipe.to_toml()?)?);
+        return print(&recipe.to_toml()?);
     }
     if original == Original::Get {
         let media = recipe.media.unwrap_or_default();

@@ -50,42 +50,108 @@ const BOTH: [Parameter; 41] = [
             Draft::password,
         ),
     ),
-    Parameter::one("UnattendPath", Keys(&["unattend"], |d, v| Ok(d.recipe.unattend = Some(d.path(v)?)))),
+    Parameter::one(
+        "UnattendPath",
+        Keys(&["unattend"], |d, v| {
+            d.recipe.unattend = Some(d.path(v)?);
+            Ok(())
+        }),
+    ),
     Parameter::one("DomainName", Refused(JOINING)),
     Parameter::one(
         "DomainBlobPath",
-        Keys(&["domain-join-blob"], |d, v| Ok(d.recipe.domain_join_blob = Some(d.path(v)?))),
+        Keys(&["domain-join-blob"], |d, v| {
+            d.recipe.domain_join_blob = Some(d.path(v)?);
+            Ok(())
+        }),
     ),
     Parameter::switch("ReuseDomainNode", Refused(REUSING)),
     Parameter::many("DriverPath", Refused(DRIVERS)).alias(&["DriversPath"]),
-    Parameter::one("InterfaceNameOrIndex", Keys(&["interface"], |d, v| Ok(d.card.name = v.text().to_owned()))),
-    Parameter::one("Ipv6Address", Keys(&["interface"], |d, v| Ok(d.card.ipv6 = Some(v.text().to_owned())))),
-    Parameter::many("Ipv6Dns", Keys(&["interface"], |d, v| Ok(d.card.ipv6_dns.clone_from(&v.texts)))),
+    Parameter::one(
+        "InterfaceNameOrIndex",
+        Keys(&["interface"], |d, v| {
+            d.card.name = v.text().to_owned();
+            Ok(())
+        }),
+    ),
+    Parameter::one(
+        "Ipv6Address",
+        Keys(&["interface"], |d, v| {
+            d.card.ipv6 = Some(v.text().to_owned());
+            Ok(())
+        }),
+    ),
+    Parameter::many(
+        "Ipv6Dns",
+        Keys(&["interface"], |d, v| {
+            d.card.ipv6_dns.clone_from(&v.texts);
+            Ok(())
+        }),
+    ),
     Parameter::one(
         "Ipv4Address",
-        Keys(&["interface"], |d, v| Ok(d.card.ipv4 = quads("-Ipv4Address", v)?.into_iter().next())),
+        Keys(&["interface"], |d, v| {
+            d.card.ipv4 = quads("-Ipv4Address", v)?.into_iter().next();
+            Ok(())
+        }),
     ),
     Parameter::one(
         "Ipv4SubnetMask",
-        Keys(&["interface"], |d, v| Ok(d.card.mask = quads("-Ipv4SubnetMask", v)?.into_iter().next())),
+        Keys(&["interface"], |d, v| {
+            d.card.mask = quads("-Ipv4SubnetMask", v)?.into_iter().next();
+            Ok(())
+        }),
     ),
-    Parameter::one("Ipv4Gateway", Keys(&["interface"], |d, v| Ok(d.card.gateway = quads("-Ipv4Gateway", v)?))),
-    Parameter::many("Ipv4Dns", Keys(&["interface"], |d, v| Ok(d.card.ipv4_dns = quads("-Ipv4Dns", v)?))),
+    Parameter::one(
+        "Ipv4Gateway",
+        Keys(&["interface"], |d, v| {
+            d.card.gateway = quads("-Ipv4Gateway", v)?;
+            Ok(())
+        }),
+    ),
+    Parameter::many(
+        "Ipv4Dns",
+        Keys(&["interface"], |d, v| {
+            d.card.ipv4_dns = quads("-Ipv4Dns", v)?;
+            Ok(())
+        }),
+    ),
     Parameter::one("DebugMethod", Keys(&["debug"], debug)),
-    Parameter::switch("EnableEMS", Keys(&["enable-ems"], |d, v| Ok(d.recipe.enable_ems = Some(v.on)))),
-    Parameter::one("EMSPort", Keys(&["ems-port"], |d, v| Ok(d.recipe.ems_port = Some(number("-EMSPort", v)?)))),
+    Parameter::switch(
+        "EnableEMS",
+        Keys(&["enable-ems"], |d, v| {
+            d.recipe.enable_ems = Some(v.on);
+            Ok(())
+        }),
+    ),
+    Parameter::one(
+        "EMSPort",
+        Keys(&["ems-port"], |d, v| {
+            d.recipe.ems_port = Some(number("-EMSPort", v)?);
+            Ok(())
+        }),
+    ),
     Parameter::one(
         "EMSBaudRate",
-        Keys(&["ems-baud-rate"], |d, v| Ok(d.recipe.ems_baud_rate = Some(number("-EMSBaudRate", v)?))),
+        Keys(&["ems-baud-rate"], |d, v| {
+            d.recipe.ems_baud_rate = Some(number("-EMSBaudRate", v)?);
+            Ok(())
+        }),
     ),
     Parameter::switch(
         "EnableRemoteManagementPort",
-        Keys(&["enable-remote-management-port"], |d, v| Ok(d.recipe.enable_remote_management_port = Some(v.on))),
+        Keys(&["enable-remote-management-port"], |d, v| {
+            d.recipe.enable_remote_management_port = Some(v.on);
+            Ok(())
+        }),
     ),
     Parameter::paths("CopyPath", Keys(&["copy"], Draft::copy)).alias(&["CopyFiles"]),
     Parameter::commands(
         "SetupCompleteCommand",
-        Keys(&["setup-complete-command"], |d, v| Ok(d.recipe.setup_complete_command.clone_from(&v.texts))),
+        Keys(&["setup-complete-command"], |d, v| {
+            d.recipe.setup_complete_command.clone_from(&v.texts);
+            Ok(())
+        }),
     )
     .alias(&["SetupCompleteCommands"]),
     Parameter::switch("Development", Refused(DEVELOPMENT)),
@@ -102,40 +168,71 @@ const BOTH: [Parameter; 41] = [
 ];
 
 const DEBUGGING: [Parameter; 8] = [
-    Parameter::one("DebugCOMPort", Keys(&["debug-port"], |d, v| Ok(d.recipe.debug_port = Some(com_port(v)?))))
-        .with("DebugMethod", &["Serial"]),
+    Parameter::one(
+        "DebugCOMPort",
+        Keys(&["debug-port"], |d, v| {
+            d.recipe.debug_port = Some(com_port(v)?);
+            Ok(())
+        }),
+    )
+    .with("DebugMethod", &["Serial"]),
     Parameter::one(
         "DebugBaudRate",
-        Keys(&["debug-baud-rate"], |d, v| Ok(d.recipe.debug_baud_rate = Some(number("-DebugBaudRate", v)?))),
+        Keys(&["debug-baud-rate"], |d, v| {
+            d.recipe.debug_baud_rate = Some(number("-DebugBaudRate", v)?);
+            Ok(())
+        }),
     )
     .with("DebugMethod", &["Serial"]),
     Parameter::one(
         "DebugRemoteIP",
-        Keys(&["debug-host"], |d, v| Ok(d.recipe.debug_host = Some(v.text().to_owned()))),
+        Keys(&["debug-host"], |d, v| {
+            d.recipe.debug_host = Some(v.text().to_owned());
+            Ok(())
+        }),
     )
     .with("DebugMethod", &["Net"])
     .mandatory(),
     Parameter::one(
         "DebugPort",
-        Keys(&["debug-port"], |d, v| Ok(d.recipe.debug_port = Some(number("-DebugPort", v)?))),
+        Keys(&["debug-port"], |d, v| {
+            d.recipe.debug_port = Some(number("-DebugPort", v)?);
+            Ok(())
+        }),
     )
     .with("DebugMethod", &["Net"])
     .mandatory(),
-    Parameter::one("DebugKey", Keys(&["debug-key"], |d, v| Ok(d.debug_key(v)))).with("DebugMethod", &["Net"]),
+    Parameter::one(
+        "DebugKey",
+        Keys(&["debug-key"], |d, v| {
+            d.debug_key(v);
+            Ok(())
+        }),
+    )
+    .with("DebugMethod", &["Net"]),
     Parameter::one(
         "DebugBusParams",
-        Keys(&["debug-bus-params"], |d, v| Ok(d.recipe.debug_bus_params = Some(v.text().to_owned()))),
+        Keys(&["debug-bus-params"], |d, v| {
+            d.recipe.debug_bus_params = Some(v.text().to_owned());
+            Ok(())
+        }),
     )
     .with("DebugMethod", &["Net"]),
     Parameter::one(
         "DebugChannel",
-        Keys(&["debug-channel"], |d, v| Ok(d.recipe.debug_channel = Some(number("-DebugChannel", v)?))),
+        Keys(&["debug-channel"], |d, v| {
+            d.recipe.debug_channel = Some(number("-DebugChannel", v)?);
+            Ok(())
+        }),
     )
     .with("DebugMethod", &["1394"])
     .mandatory(),
     Parameter::one(
         "DebugTargetName",
-        Keys(&["debug-target"], |d, v| Ok(d.recipe.debug_target = Some(v.text().to_owned()))),
+        Keys(&["debug-target"], |d, v| {
+            d.recipe.debug_target = Some(v.text().to_owned());
+            Ok(())
+        }),
     )
     .with("DebugMethod", &["USB"])
     .mandatory(),

@@ -97,7 +97,7 @@ pub(super) fn commands(text: &str) -> Option<Vec<String>> {
     }
     // A sentence has a space behind its comma, a list of PowerShell that became one argument has none.
     let unclear = inner.char_indices().any(|(at, c)| {
-        let outside = inner[..at].matches('"').count() % 2 == 0;
+        let outside = inner[..at].matches('"').count().is_multiple_of(2);
         c == ',' && outside && !inner[at + 1..].starts_with(' ')
     });
     (open.is_none() && !unclear && !inner.is_empty()).then(|| vec![inner.to_owned()])

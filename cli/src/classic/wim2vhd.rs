@@ -12,12 +12,31 @@ const USUAL_SIZE: u64 = 40_960;
 const NO_TOOL: &str = "no other program is called";
 
 const ALL: [Parameter; 21] = [
-    Parameter::one("wim", Keys(&["media"], |d, v| Ok(d.recipe.media = Some(d.path(v)?)))).mandatory(),
-    Parameter::one("sku", Keys(&["image"], |d, v| Ok(d.image(v.text(), Wanted::Described)))),
+    Parameter::one(
+        "wim",
+        Keys(&["media"], |d, v| {
+            d.recipe.media = Some(d.path(v)?);
+            Ok(())
+        }),
+    )
+    .mandatory(),
+    Parameter::one(
+        "sku",
+        Keys(&["image"], |d, v| {
+            d.image(v.text(), Wanted::Described);
+            Ok(())
+        }),
+    ),
     Parameter::one("vhd", Keys(&["output", "format", "firmware", "force"], output)).mandatory(),
     Parameter::one("size", Keys(&["size"], size)),
     Parameter::one("disktype", Keys(&["fixed"], kind)),
-    Parameter::one("unattend", Keys(&["unattend"], |d, v| Ok(d.recipe.unattend = Some(d.path(v)?)))),
+    Parameter::one(
+        "unattend",
+        Keys(&["unattend"], |d, v| {
+            d.recipe.unattend = Some(d.path(v)?);
+            Ok(())
+        }),
+    ),
     Parameter::many("qfe", Refused(PACKAGES)),
     Parameter::many("ref", Nothing("the other parts of a split WIM are found beside the first")),
     Parameter::many("dbg", Keys(&["debug", "debug-port", "debug-baud-rate", "debug-channel", "debug-target"], debug)),
