@@ -10,8 +10,8 @@ use std::fs;
 use std::path::Path;
 
 use common::{fail, good, names, nanovhd, run, sha256, testdata};
-use serde_json::{Value, json};
 use discs::discs;
+use serde_json::{Value, json};
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()

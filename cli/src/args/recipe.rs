@@ -429,7 +429,8 @@ mod tests {
             let words: Vec<_> =
                 words.iter().map(|w| w.as_str().map_or_else(|| w.to_string(), str::to_owned)).collect();
             let offered = argument.get_possible_values();
-            let offered: Vec<_> = offered.iter().filter(|v| !v.is_hide_set()).map(|v| v.get_name()).collect();
+            let offered: Vec<_> =
+                offered.iter().filter(|v| !v.is_hide_set()).map(clap::builder::PossibleValue::get_name).collect();
             assert_eq!(offered, words, "{name}");
         }
     }

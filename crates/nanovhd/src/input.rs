@@ -13,9 +13,9 @@ use crate::{DiskError, DiskImage, Media, MediaError, Selection, StoreError, Volu
 #[derive(Debug)]
 pub enum Input {
     /// A WIM, a media folder or a disc image: its volumes are images of the WIM.
-    Media(Media),
+    Media(Box<Media>),
     /// A disk image: its volumes are in partitions.
-    Disk(DiskImage),
+    Disk(Box<DiskImage>),
 }
 
 /// Why it can't be opened.
@@ -63,10 +63,10 @@ impl Input {
         if fs::metadata(path).is_ok_and(|found| !found.is_dir()) {
             let file = File::open(path).map_err(io)?;
             if let Found::Disk(_) = recognise(&file).map_err(io)? {
-                return Ok(Self::Disk(DiskImage::open(path, file)?));
+                return Ok(Self::Disk(Box::new(DiskImage::open(path, file)?)));
             }
         }
-        Ok(Self::Media(Media::open(path)?))
+        Ok(Self::Media(Box::new(Media::open(path)?)))
     }
 
     /// One of the volumes; without a choice the only image, or the Windows partition.

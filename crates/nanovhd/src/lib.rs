@@ -121,15 +121,15 @@ pub use plan::{Plan, PlanError};
 pub use progress::{Progress, Stage};
 pub use recipe::Recipe;
 pub use recipe_file::{
-    At, Environment, InterfaceEntry, InterfaceTable, Job, KeyError, RecipeError, RecipeFile, RecipeOrigin, SecretError,
-    SecretSource,
+    At, Environment, InterfaceEntry, InterfaceTable, Job, KeyError, RecipeError, RecipeFile, RecipeOrigin,
+    SecretError, SecretSource,
 };
 pub use reference::Reference;
 pub use select::{Chosen, ChosenBy, Edition, ImageList, Selection, SelectionError};
 pub use size::{Size, SizeError};
 pub use store::{StoreError, StoreInspection, StoreState};
-pub use time::Utc;
 pub use target::{Target, TargetError};
+pub use time::Utc;
 pub use verify::{
     BootRule, Check, Compared, ContentRule, Fault, KnownDifference, KnownKind, Place, RuleCount, Verification,
     VerifyError, VerifyOptions, verify,

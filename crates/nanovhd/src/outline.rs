@@ -246,7 +246,11 @@ impl fmt::Display for DiskOutline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, table) = (self.kind(), self.partition_table.to_ascii_uppercase());
         let target = self.target.map(|target| format!(" of {}", target.what())).unwrap_or_default();
-        writeln!(f, "disk        {kind} for {}{target}, {table}, sectors of {} bytes", self.firmware, self.sector_size)?;
+        writeln!(
+            f,
+            "disk        {kind} for {}{target}, {table}, sectors of {} bytes",
+            self.firmware, self.sector_size
+        )?;
         writeln!(f, "            {} ({}); at least {} are needed", self.size, self.size_reason, self.least_size)?;
         writeln!(f, "            id {}", self.id)?;
         write!(f, "file        {} long, {} of it written", self.file_length, self.written)

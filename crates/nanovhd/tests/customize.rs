@@ -7,6 +7,8 @@
 )]
 
 mod support;
+#[path = "support/windows.rs"]
+mod windows;
 
 use std::fs;
 use std::path::Path;
@@ -15,8 +17,8 @@ use std::process::Command;
 use nanovhd::{BuildOptions, Customization, DiskFormat, Media, Plan, Recipe, Secret, Size, Way};
 use nanovhd_hive::{Hive, ValueData};
 use nanovhd_tree::Name;
-use support::windows::{WindowsMedia, software, system, windows_media, windows_media_with};
 use support::{Files, Part, on_volume, testdata};
+use windows::{WindowsMedia, software, system, windows_media, windows_media_with};
 
 const PASSWORD: &str = "Pa55w\u{f6}rd<&\">";
 const KEY: &str = "ABCDE-12345-FGHIJ-67890-KLMNO";

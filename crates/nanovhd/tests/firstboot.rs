@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 mod support;
+#[path = "support/windows.rs"]
+mod windows;
 
 use std::error::Error;
 use std::fs;
@@ -11,8 +13,8 @@ use std::path::Path;
 use nanovhd::{BuildOptions, Customization, DiskFormat, HostCopy, Media, Plan, PlanError, Recipe, Secret, Size, Way};
 use nanovhd_hive::Hive;
 use nanovhd_tree::Name;
-use support::windows::{windows_media, windows_media_with};
 use support::{Files, Part, on_volume, testdata};
+use windows::{windows_media, windows_media_with};
 
 const SCRIPT: &str = r"\Windows\Setup\Scripts\SetupComplete.cmd";
 const RULES: &str = r"ControlSet001\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules";

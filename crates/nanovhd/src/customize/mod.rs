@@ -26,8 +26,8 @@ pub use self::apply::{SettingOutline, Way};
 pub use self::copy::CopyError;
 pub use self::debug::{Debugging, Ems};
 pub use self::error::CustomizeError;
-pub use self::interface::InterfaceError;
 pub(crate) use self::files::Files;
+pub use self::interface::InterfaceError;
 pub use self::secret::Secret;
 
 /// What is set in the image beside its files. By default nothing is.

@@ -10,8 +10,6 @@
 
 mod discs;
 
-pub mod windows;
-
 use std::collections::BTreeMap;
 use std::io::{Read, Result, Seek, SeekFrom};
 use std::path::{Path, PathBuf};

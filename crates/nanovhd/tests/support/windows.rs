@@ -1,5 +1,12 @@
 //! Media with a Windows that has a registry: the Datacenter image of the test data with hives of its own, in an
 //! uncompressed WIM. What other programs look at to say which Windows they see is in them.
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    dead_code,
+    unreachable_pub,
+    reason = "each test uses a part; a failure is a failed test"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +18,7 @@ use nanovhd_tree::{Attributes, Content, FileId, Filetime, Metadata, Name, Source
 use sha1::{Digest, Sha1};
 use tempfile::TempDir;
 
-use super::testdata;
+use crate::support::testdata;
 
 /// When the hives were written: 2016-07-16T13:00:00Z.
 const TIME: Filetime = Filetime(131_131_476_000_000_000);
