@@ -43,6 +43,8 @@ pub(crate) struct Contents<'p> {
     elsewhere: BTreeMap<usize, Vec<u64>>,
     /// In the order of the placements: the blobs of the WIM by number, then host files.
     runs: Vec<Run>,
+    /// The run of each placement: there are as many questions for it as small files, in another order.
+    run_of: Vec<u32>,
     /// The blob number of each of the first runs.
     blobs: Vec<u32>,
     slots: Vec<Mutex<Vec<u8>>>,
@@ -63,8 +65,9 @@ impl<'p> Contents<'p> {
         for copy in copies {
             by_blob.entry(blob(copy.0.source())).or_default().push(copy);
         }
+        let run_of = Vec::with_capacity(placements.len());
         let mut contents =
-            Self { placements, start, elsewhere, runs: Vec::new(), blobs: Vec::new(), slots: Vec::new() };
+            Self { placements, start, elsewhere, runs: Vec::new(), run_of, blobs: Vec::new(), slots: Vec::new() };
         for same in placements.chunk_by(|a, b| a.content.source() == b.content.source()) {
             let start = contents.runs.last().map_or(0, |run| run.placements.end);
             let slot = same.iter().any(|p| p.target == Target::Resident).then(|| {
@@ -78,6 +81,8 @@ impl<'p> Contents<'p> {
             if !places.is_empty() {
                 contents.elsewhere.insert(contents.runs.len(), places);
             }
+            let run = u32::try_from(contents.runs.len()).expect("a volume has fewer than 2^32 files");
+            contents.run_of.extend(same.iter().map(|_| run));
             contents.runs.push(Run { placements: start..start + same.len(), slot });
             contents.blobs.extend(blob(source));
         }
@@ -102,7 +107,7 @@ impl<'p> Contents<'p> {
 
     /// The bytes for a placement in a file's own record, once they have come.
     pub(crate) fn resident(&self, placement: usize) -> Option<Arc<[u8]>> {
-        let run = &self.runs[self.runs.partition_point(|run| run.placements.end <= placement)];
+        let run = &self.runs[*self.run_of.get(placement)? as usize];
         let slot = self.slots[run.slot?].lock().unwrap_or_else(PoisonError::into_inner);
         Some(Arc::from(slot.as_slice()))
     }
