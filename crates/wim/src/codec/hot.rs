@@ -18,11 +18,11 @@
 //!
 //! # Why pointers
 //!
-//! With slices, checks of bounds for each access take a tenth more time for XPRESS, again for want of
+//! With slices, checks of bounds for each access took a tenth more time for XPRESS in a trial, again for want of
 //! those units. In their place, each turn of the loop begins with at least [`ROOM`] bytes of output and
 //! [`AHEAD`] bytes of input left, which is no less than a turn takes.
 
-#![expect(unsafe_code, reason = "with checks of each access XPRESS takes a tenth more time")]
+#![expect(unsafe_code, reason = "with checks of each access XPRESS took a tenth more time in a trial")]
 
 use std::hint::select_unpredictable;
 
