@@ -104,7 +104,8 @@ fn a_limit_of_the_file_size_leaves_nothing() {
 
 /// What a build says before it creates a file.
 fn warnings() -> String {
-    let plan = good(nanovhd().args(["plan", "-e", "datacenter", "--json", "-m"]).arg(testdata("media")));
+    let plan =
+        good(nanovhd().args(["plan", "-e", "datacenter", "--format", "vhd", "--json", "-m"]).arg(testdata("media")));
     let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
     let warnings = plan["warnings"].as_array().unwrap().iter();
     warnings.map(|warning| format!("warning: {}\n", warning.as_str().unwrap())).collect()

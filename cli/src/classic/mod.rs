@@ -153,7 +153,11 @@ fn run_original(original: Original, args: &[OsString]) -> Result<(), Failure> {
         return print(&help::text(original));
     }
     let before = args.len();
-    args.retain(|arg| !["--print-recipe", "/print-recipe"].contains(&arg.as_str()));
+    // In any of the ways in which those write who are used to the originals.
+    args.retain(|arg| {
+        let name = arg.trim_start_matches(['-', '/']);
+        name.len() == arg.len() || !["print-recipe", "printrecipe"].contains(&name.to_ascii_lowercase().as_str())
+    });
     let only_print = args.len() < before;
     let mut draft = original.translate(&args)?;
     draft.choose_image()?;
